@@ -1,0 +1,465 @@
+// All logs of one broker, and what they share: the write cache, the journal and the commit that
+// ends every turn. A turn's appends of all partitions go to the journal in one write; a sync, if
+// any topic asks for it, runs beside the following turns. Behind the acknowledgement a checkpoint
+// makes segments durable so that journal files can be recycled. When memory or the journal runs
+// short the store is "pressed" and whoever reads from producers stops until it is relieved.
+//
+//   running ──▶ failed (latched: nothing is acknowledged any more)   running ──▶ closed
+import { assert, must } from '../base/assert.ts'
+import { OperatingError } from '../base/errors.ts'
+import type { Offset } from '../base/units.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Crypto } from '../ports/crypto.ts'
+import type { Disk } from '../ports/disk.ts'
+import type { Counter, Histogram, Telemetry } from '../ports/telemetry.ts'
+import { LATENCY_BUCKETS_S } from '../ports/telemetry.ts'
+import { Arena } from './arena.ts'
+import { Checkpointer } from './checkpointer.ts'
+import { Journal } from './journal.ts'
+import type { JournalOptions, JournalStart } from './journal.ts'
+import type { DirtyLog, LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
+import { partitionDirectory } from './log-host.ts'
+import { saveLogStart } from './log-start.ts'
+import { openPartition } from './open-partition.ts'
+import type { PartitionLog } from './partition-log.ts'
+import type { SegmentBytes } from './segment-bytes.ts'
+import { chunkClassFor } from './segment-bytes.ts'
+
+/** Sizes and reserves of a store. */
+export interface LogStoreOptions {
+  /** Memory of the write cache, in bytes. */
+  readonly cacheBytes: number
+  readonly journal: JournalOptions
+  /** Below this much free disk, producers are refused. */
+  readonly diskReserveBytes: number
+}
+
+/** The ports a store acts through. */
+export interface LogStoreDeps {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly crypto: Crypto
+  readonly telemetry: Telemetry
+}
+
+/** Where producers are held back, as fractions of the cache that cannot be evicted. */
+const PRESS_AT = 0.7
+const RELIEVE_AT = 0.5
+const FREE_SPACE_EVERY_MS = 1000
+
+/** The logs of one broker. */
+export class LogStore implements LogHost {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly crypto: Crypto
+  readonly arena: Arena
+  readonly #telemetry: Telemetry
+  readonly #options: LogStoreOptions
+  #journal: Journal | null = null
+  readonly #checkpointer: Checkpointer
+  readonly #logs = new Map<string, PartitionLog>()
+  readonly #opening = new Map<string, Promise<PartitionLog>>()
+  readonly #removing = new Map<string, Promise<void>>()
+  #dirty: DirtyLog[] = []
+  #spareDirty: DirtyLog[] = []
+  #scheduled = false
+  readonly #flushTimers = new Map<DirtyLog, () => void>()
+  #syncQueue: { readonly log: DirtyLog; readonly end: Offset; readonly position: number }[] = []
+  #syncHead = 0
+  #syncStartedMs = 0
+  #pressed = false
+  #relief: (() => void)[] = []
+  #failure: Error | null = null
+  #closed = false
+  #full = false
+  #stopFreeSpace: () => void = () => undefined
+  #onFailure: (error: Error) => void
+  readonly #background = new Set<Promise<void>>()
+  readonly #retrying = new Set<SegmentBytes>()
+  readonly #appended: Counter
+  readonly #syncSeconds: Histogram
+
+  private constructor(
+    deps: LogStoreDeps,
+    options: LogStoreOptions,
+    onFailure: (error: Error) => void,
+  ) {
+    this.disk = deps.disk
+    this.clock = deps.clock
+    this.crypto = deps.crypto
+    this.#telemetry = deps.telemetry
+    this.#options = options
+    this.#onFailure = onFailure
+    this.arena = new Arena(options.cacheBytes)
+    this.#checkpointer = new Checkpointer({
+      clock: deps.clock,
+      onFailure: (error) => this.#writeTrouble(error),
+    })
+    this.#appended = deps.telemetry.counter(
+      'stratalog_log_turns_total',
+      'Turns in which something was appended.',
+    )
+    this.#syncSeconds = deps.telemetry.histogram(
+      'stratalog_journal_sync_seconds',
+      'Time of one journal sync.',
+      LATENCY_BUCKETS_S,
+    )
+  }
+
+  /**
+   * Opens a store behind what recovery left. `onFailure` is called once when the store latches;
+   * the process should then stop.
+   */
+  static async open(
+    deps: LogStoreDeps,
+    options: LogStoreOptions,
+    start: JournalStart,
+    onFailure: (error: Error) => void,
+  ): Promise<LogStore> {
+    const store = new LogStore(deps, options, onFailure)
+    store.#journal = await Journal.open(
+      deps.disk,
+      options.journal,
+      {
+        onDurable: (position) => store.#onDurable(position),
+        onFailure: (error) => store.#fail('Journal write failed', error),
+        onTrouble: (error) => store.#writeTrouble(error),
+        onRotate: () => store.#onRotate(),
+      },
+      start,
+    )
+    store.#registerGauges()
+    store.#watchFreeSpace()
+    return store
+  }
+
+  get journal(): Journal {
+    return must(this.#journal, 'A store has its journal once it is open')
+  }
+
+  /** Why nothing is acknowledged any more, or null. */
+  get failure(): Error | null {
+    return this.#failure
+  }
+
+  /** The disk is below its reserve: refuse produce, go on serving reads. */
+  get full(): boolean {
+    return this.#full
+  }
+
+  /** Memory or journal is short: stop reading from producers until `onRelief`. */
+  get pressed(): boolean {
+    return this.#pressed
+  }
+
+  /** Calls `run` once the store is no longer pressed; at once if it is not. */
+  onRelief(run: () => void): void {
+    if (this.#pressed) this.#relief.push(run)
+    else run()
+  }
+
+  /** All logs that are open. */
+  logs(): IterableIterator<PartitionLog> {
+    return this.#logs.values()
+  }
+
+  /** The log of a partition if it is open. */
+  get(identity: PartitionIdentity): PartitionLog | undefined {
+    return this.#logs.get(partitionDirectory(identity))
+  }
+
+  /** Opens the log of a partition, making it if it does not exist. Concurrent calls share one. */
+  async open(identity: PartitionIdentity, settings: LogSettings): Promise<PartitionLog> {
+    const key = partitionDirectory(identity)
+    await this.#removing.get(key)
+    const open = this.#logs.get(key)
+    if (open !== undefined) return open
+    let opening = this.#opening.get(key)
+    if (opening === undefined) {
+      opening = openPartition(this, identity, settings).then(
+        (log) => {
+          this.#opening.delete(key)
+          this.#logs.set(key, log)
+          return log
+        },
+        (error: unknown) => {
+          this.#opening.delete(key)
+          throw error
+        },
+      )
+      this.#opening.set(key, opening)
+    }
+    return opening
+  }
+
+  /** Closes a partition's log and removes its files. */
+  async remove(identity: PartitionIdentity): Promise<void> {
+    const key = partitionDirectory(identity)
+    await this.#opening.get(key)
+    const log = this.#logs.get(key)
+    this.#logs.delete(key)
+    const work = (async (): Promise<void> => {
+      if (log !== undefined) {
+        this.#flushTimers.get(log)?.()
+        this.#flushTimers.delete(log)
+        await log.abandon()
+        this.#checkpointer.forget(this.journal, log)
+      }
+      await this.disk.remove(key)
+    })()
+    this.#removing.set(key, work)
+    try {
+      await work
+    } finally {
+      this.#removing.delete(key)
+    }
+  }
+
+  markDirty(log: DirtyLog): void {
+    if (!log.dirty) {
+      log.dirty = true
+      this.#dirty.push(log)
+    }
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.clock.turn(() => this.#commit())
+  }
+
+  chunkClass(segment: SegmentBytes): number {
+    const share = this.arena.capacityBytes / (2 * Math.max(1, this.arena.openChunks))
+    return Math.min(chunkClassFor(segment.appended), chunkClassFor(share * 2))
+  }
+
+  background(name: string, work: Promise<void>): void {
+    const watched = work.catch((error: unknown) => {
+      this.#writeTrouble(error)
+      this.#telemetry.log('error', 'background work failed', { name, error: String(error) })
+    })
+    this.#background.add(watched)
+    void watched.finally(() => this.#background.delete(watched))
+  }
+
+  saveLogStart(identity: PartitionIdentity, start: Offset): Promise<void> {
+    return saveLogStart(this.disk, partitionDirectory(identity), start)
+  }
+
+  onWriteFailure(segment: SegmentBytes, error: unknown): void {
+    if (error instanceof OperatingError && error.kind === 'full') {
+      this.#full = true
+      this.#retrying.add(segment)
+      this.#updatePressure()
+      return
+    }
+    this.#fail(`Cannot write segment ${segment.path}`, error)
+  }
+
+  onFlushed(): void {
+    if (this.#pressed) this.#updatePressure()
+  }
+
+  /** Ends the turn: one journal write for all appends, then the acknowledgements it allows. */
+  #commit(): void {
+    this.#scheduled = false
+    const dirty = this.#dirty
+    this.#dirty = this.#spareDirty
+    this.#spareDirty = dirty
+    if (this.#failure !== null) {
+      for (const log of dirty) log.dirty = false
+      dirty.length = 0
+      return
+    }
+    const journal = this.journal
+    this.#appended.value++
+    let position: number
+    try {
+      for (const log of dirty) log.stage(journal)
+      position = journal.commit()
+    } catch (error) {
+      this.#fail('Cannot write the journal', error)
+      for (const log of dirty) log.dirty = false
+      dirty.length = 0
+      return
+    }
+    let sync = false
+    for (const log of dirty) {
+      log.dirty = false
+      const mode = log.settings.ackAfter
+      const end = log.stagedEnd
+      log.written(end)
+      if (mode === 'fsync') {
+        this.#syncQueue.push({ log, end, position })
+        sync = true
+      } else {
+        if (mode === 'memory') this.#flushLater(log)
+        log.held(end)
+      }
+    }
+    dirty.length = 0
+    if (sync) this.#requestSync()
+    if (this.arena.heldBytes > this.arena.capacityBytes * RELIEVE_AT || journal.pressed) {
+      this.#updatePressure()
+    }
+  }
+
+  #requestSync(): void {
+    if (this.#syncStartedMs === 0) this.#syncStartedMs = this.clock.monotonicMs()
+    this.journal.requestSync()
+  }
+
+  #onDurable(position: number): void {
+    const now = this.clock.monotonicMs()
+    if (this.#syncStartedMs !== 0) this.#syncSeconds.observe((now - this.#syncStartedMs) / 1000)
+    this.#syncStartedMs = now
+    const queue = this.#syncQueue
+    let head = this.#syncHead
+    while (head < queue.length) {
+      const entry = must(queue[head], 'queued sync')
+      if (entry.position > position) break
+      head++
+      entry.log.held(entry.end)
+    }
+    if (head === queue.length) {
+      queue.length = 0
+      head = 0
+      this.#syncStartedMs = 0
+    } else if (head > 4096) {
+      this.#syncQueue = queue.slice(head)
+      head = 0
+    }
+    this.#syncHead = head
+  }
+
+  /** A `memory` topic reaches its segment after `flush.ms` or `flush.bytes`, whichever is first. */
+  #flushLater(log: DirtyLog): void {
+    if (log.unflushedBytes >= log.settings.flushBytes) {
+      this.#flushTimers.get(log)?.()
+      this.#flushTimers.delete(log)
+      this.background('flush', log.flush())
+      return
+    }
+    if (this.#flushTimers.has(log)) return
+    const cancel = this.clock.after(log.settings.flushMs, () => {
+      this.#flushTimers.delete(log)
+      this.background('flush', log.flush())
+    })
+    this.#flushTimers.set(log, cancel)
+  }
+
+  #onRotate(): void {
+    if (this.#closed || this.#journal === null) return
+    this.#checkpointer.run(this.journal, this.#options.journal)
+    this.#updatePressure()
+  }
+
+  #updatePressure(): void {
+    const { heldBytes, capacityBytes } = this.arena
+    const journal = this.journal
+    if (!this.#pressed) {
+      if (heldBytes > capacityBytes * RELIEVE_AT) this.#makeRoom()
+      this.#pressed = heldBytes > capacityBytes * PRESS_AT || journal.pressed
+      if (journal.pressed) this.#checkpointer.run(journal, this.#options.journal)
+      return
+    }
+    if (heldBytes > capacityBytes * RELIEVE_AT || journal.pressed) {
+      this.#makeRoom()
+      return
+    }
+    this.#pressed = false
+    const waiting = this.#relief
+    this.#relief = []
+    for (const run of waiting) run()
+  }
+
+  #makingRoom = false
+
+  /** Flushes open chunks, the most filled memory first, so that they can be let go. */
+  #makeRoom(): void {
+    if (this.#makingRoom || this.#closed) return
+    this.#makingRoom = true
+    const work = async (): Promise<void> => {
+      const logs = [...this.#logs.values()].filter((log) => log.active.bytes.chunks.length > 0)
+      for (const log of logs) {
+        if (this.arena.heldBytes < this.arena.capacityBytes * (RELIEVE_AT * 0.8)) break
+        const bytes = log.active.bytes
+        if (bytes.chunks.length > 1) continue
+        await bytes.flush()
+        bytes.shrink()
+      }
+    }
+    this.background(
+      'make room',
+      work().finally(() => {
+        this.#makingRoom = false
+        if (this.#pressed) this.#updatePressure()
+      }),
+    )
+  }
+
+  /** Trouble that may pass, such as a full disk; anything else latches the store. */
+  #writeTrouble(error: unknown): void {
+    if (error instanceof OperatingError && error.kind === 'full') {
+      this.#full = true
+      return
+    }
+    if (error instanceof OperatingError && error.kind === 'closed') return
+    this.#fail('Cannot write log data', error)
+  }
+
+  #fail(what: string, error: unknown): void {
+    if (this.#failure !== null || this.#closed) return
+    this.#failure = new OperatingError('broken', `${what}: ${String(error)}`, error)
+    this.#telemetry.log('error', 'log store failed', { error: String(error) })
+    this.#onFailure(this.#failure)
+  }
+
+  #watchFreeSpace(): void {
+    const look = (): void => {
+      this.disk.freeBytes().then(
+        (free) => {
+          this.#full = free < this.#options.diskReserveBytes
+          if (!this.#full && this.#retrying.size > 0) {
+            const segments = [...this.#retrying]
+            this.#retrying.clear()
+            for (const segment of segments) segment.retryWrites()
+          }
+          if (!this.#closed) this.#stopFreeSpace = this.clock.after(FREE_SPACE_EVERY_MS, look)
+        },
+        (error: unknown) => this.#fail('Cannot tell how much disk is free', error),
+      )
+    }
+    look()
+  }
+
+  #registerGauges(): void {
+    const gauge = (name: string, help: string, read: () => number): void =>
+      this.#telemetry.gauge(name, help, read)
+    gauge('stratalog_cache_used_bytes', 'Write cache in use.', () => this.arena.usedBytes)
+    gauge('stratalog_cache_held_bytes', 'Write cache not evictable.', () => this.arena.heldBytes)
+    gauge('stratalog_journal_files_waiting', 'Journal files that wait for a checkpoint.', () =>
+      this.journal.full.length,
+    )
+    gauge('stratalog_journal_written_bytes', 'Bytes written to the journal.', () =>
+      this.journal.bytesWritten,
+    )
+    gauge('stratalog_log_partitions', 'Partition logs open.', () => this.#logs.size)
+    gauge('stratalog_log_disk_full', '1 while the disk is below its reserve.', () =>
+      this.#full ? 1 : 0,
+    )
+  }
+
+  /** Flushes and syncs everything and closes; the journal is then not needed by the next start. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    if (this.#scheduled) this.#commit()
+    this.#closed = true
+    this.#stopFreeSpace()
+    for (const cancel of this.#flushTimers.values()) cancel()
+    this.#flushTimers.clear()
+    await this.#checkpointer.stop()
+    await Promise.all(this.#background)
+    const failed = this.#failure !== null
+    for (const log of this.#logs.values()) await (failed ? log.abandon() : log.close())
+    await this.journal.close()
+    assert(failed || this.arena.unflushedBytes === 0, 'A closed store has flushed everything')
+  }
+}

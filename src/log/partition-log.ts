@@ -1,0 +1,332 @@
+// One partition's log on one broker: a chain of segments of which the last is active. It assigns
+// offsets, copies batches into the write cache, tells the journal what was appended in a turn, and
+// rolls and seals segments. What is acknowledged when, and who may read up to where, is decided
+// above it; how bytes reach the file is decided below it, in SegmentBytes.
+//
+//   opening ──▶ open ──▶ closed        (deleted partitions are closed, then their files removed)
+import { assert, must } from '../base/assert.ts'
+import { crc32cRange } from '../base/crc32c.ts'
+import { leaderEpoch, offset } from '../base/units.ts'
+import type { LeaderEpoch, Offset } from '../base/units.ts'
+import {
+  BATCH_PREFIX_BYTES,
+  batchBytesOf,
+  lastOffsetDeltaOf,
+  maxTimestampOf,
+} from './batch-view.ts'
+import type { Journal, JournalOwner } from './journal.ts'
+import { FrameKind, uuidBytes } from './journal-format.ts'
+import type { DirtyLog, LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
+import { Segment } from './segment.ts'
+import type { PartitionState } from './partition-state.ts'
+
+/** What the leader of a partition hears from its local log. */
+export interface LogListener {
+  /** The local replica holds everything below `end` at the level its topic asks for. */
+  held(end: Offset): void
+  /** The local journal was given everything below `end`. */
+  written(end: Offset): void
+}
+
+/** The log of one partition. All methods that change it are called by one writer. */
+export class PartitionLog implements JournalOwner, DirtyLog {
+  readonly identity: PartitionIdentity
+  readonly state: PartitionState
+  readonly host: LogHost
+  readonly #topicIdBytes: Uint8Array
+  #settings: LogSettings
+  /** All segments, ascending; the last is active. */
+  readonly segments: Segment[]
+  #logStart: Offset
+  #nextOffset: Offset
+  #epoch: LeaderEpoch
+  #persistedEnd: Offset
+  #persisting: Promise<void> | null = null
+  #closed = false
+
+  // What was appended since the journal was last told.
+  #stagedTo: number
+  #runBase = 0
+  #runDigest = 0
+  /** In the log's list of partitions with something to stage; kept by the log. */
+  dirty = false
+  /** Appends up to here were staged in the journal, or need no journal. */
+  stagedEnd: Offset
+
+  /** Whoever decides what is acknowledged; set once by the leader of the partition. */
+  listener: LogListener | null = null
+
+  constructor(
+    host: LogHost,
+    identity: PartitionIdentity,
+    settings: LogSettings,
+    opened: {
+      readonly segments: Segment[]
+      readonly state: PartitionState
+      readonly logStart: Offset
+      readonly nextOffset: Offset
+      readonly persistedEnd: Offset
+    },
+  ) {
+    assert(opened.segments.length > 0, 'A partition log has an active segment')
+    assert(opened.logStart <= opened.nextOffset, 'A log does not start behind its end')
+    this.host = host
+    this.identity = identity
+    this.#topicIdBytes = uuidBytes(identity.topicId)
+    this.#settings = settings
+    this.segments = opened.segments
+    this.state = opened.state
+    this.#logStart = opened.logStart
+    this.#nextOffset = opened.nextOffset
+    this.#persistedEnd = opened.persistedEnd
+    this.#epoch = opened.state.lineage.latestEpoch ?? leaderEpoch(0)
+    this.#stagedTo = this.active.bytes.length
+    this.stagedEnd = opened.nextOffset
+  }
+
+  /** First offset that is kept. */
+  get logStart(): Offset {
+    return this.#logStart
+  }
+
+  /** Exclusive end of what was appended. */
+  get nextOffset(): Offset {
+    return this.#nextOffset
+  }
+
+  /** Epoch of the current leader. */
+  get epoch(): LeaderEpoch {
+    return this.#epoch
+  }
+
+  /** Everything below is durable in segment files. */
+  get persistedEnd(): Offset {
+    return this.#persistedEnd
+  }
+
+  get settings(): LogSettings {
+    return this.#settings
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** The segment that takes appends. */
+  get active(): Segment {
+    return must(this.segments.at(-1), 'A partition log has an active segment')
+  }
+
+  /** Bytes of batches in all segments. */
+  get sizeBytes(): number {
+    let sum = 0
+    for (const segment of this.segments) sum += segment.dataLength
+    return sum
+  }
+
+  /** Takes new settings; they hold from the next append on. */
+  configure(settings: LogSettings): void {
+    this.#settings = settings
+  }
+
+  /**
+   * Opens epoch `epoch` at the current end. Zero-width: it takes no offset (the first record of a
+   * topic is 0), but is journaled like an append. Refuses an epoch that is not newer.
+   */
+  startEpoch(epoch: LeaderEpoch): void {
+    const latest = this.state.lineage.latestEpoch
+    assert(latest === null || epoch > latest, 'A new epoch is newer than all before it')
+    this.state.lineage.append(epoch, this.#nextOffset)
+    this.stage(this.host.journal)
+    this.#epoch = epoch
+    this.host.journal.stage(
+      {
+        kind: FrameKind.epochStart,
+        topicIdBytes: this.#topicIdBytes,
+        partition: this.identity.index,
+        epoch,
+        baseOffset: this.#nextOffset,
+        segmentBase: this.active.base,
+        position: this.active.bytes.length,
+        digest: 0,
+      },
+      [],
+      this,
+      this.#nextOffset,
+    )
+    this.host.markDirty(this)
+  }
+
+  /**
+   * Appends one validated batch: gives it the next offsets, writes base offset and epoch into
+   * `batch` itself (both lie outside its CRC) and copies it into the write cache. Returns the base
+   * offset, or -1 when the cache cannot take it. `batch` may be reused afterwards.
+   */
+  append(batch: Uint8Array, nowMs: number): Offset {
+    assert(!this.#closed, 'A closed log takes no appends')
+    assert(batchBytesOf(batch, 0) === batch.length, 'An append is one whole batch')
+    if (this.#mustRoll(batch, nowMs)) this.roll(nowMs)
+    const active = this.active
+    const base = this.#nextOffset
+    stampBatch(batch, base, this.#epoch)
+    const position = active.bytes.length
+    if (!active.bytes.append(batch)) return offset(-1)
+    if (position === this.#stagedTo) {
+      this.#runBase = base
+      this.#runDigest = 0
+    }
+    this.#runDigest = crc32cRange(batch, 0, BATCH_PREFIX_BYTES, this.#runDigest)
+    active.noteBatch(batch, nowMs)
+    this.#nextOffset = offset(base + lastOffsetDeltaOf(batch, 0) + 1)
+    this.host.markDirty(this)
+    return base
+  }
+
+  /** Tells the journal what was appended since the last call, if this partition's mode uses it. */
+  stage(journal: Journal): void {
+    const bytes = this.active.bytes
+    const from = this.#stagedTo
+    const to = bytes.length
+    this.stagedEnd = this.#nextOffset
+    if (from === to) return
+    this.#stagedTo = to
+    if (this.#settings.ackAfter === 'memory') return
+    const parts: Uint8Array[] = []
+    bytes.views(from, to, parts, null)
+    journal.stage(
+      {
+        kind: FrameKind.append,
+        topicIdBytes: this.#topicIdBytes,
+        partition: this.identity.index,
+        epoch: this.#epoch,
+        baseOffset: this.#runBase,
+        segmentBase: this.active.base,
+        position: from,
+        digest: this.#runDigest,
+      },
+      parts,
+      this,
+      this.#nextOffset,
+    )
+  }
+
+  held(end: Offset): void {
+    this.listener?.held(end)
+  }
+
+  written(end: Offset): void {
+    this.listener?.written(end)
+  }
+
+  /** Bytes that are only in memory, and in the journal if the topic uses it. */
+  get unflushedBytes(): number {
+    return this.active.bytes.length - this.active.bytes.flushed
+  }
+
+  /** Gives everything appended so far to the segment file, not necessarily durably. */
+  flush(): Promise<void> {
+    return this.active.bytes.flush()
+  }
+
+  #mustRoll(batch: Uint8Array, nowMs: number): boolean {
+    const active = this.active
+    const length = active.bytes.length
+    if (length === 0) return false
+    if (length + batch.length > this.#settings.segmentBytes) return true
+    if (this.#nextOffset - active.base + lastOffsetDeltaOf(batch, 0) >= 0x7fffffff) return true
+    const first = active.firstAppendMs
+    return first >= 0 && Math.max(nowMs, maxTimestampOf(batch, 0)) - first >= this.#settings.segmentMs
+  }
+
+  /** Ends the active segment and begins the next at the current end. No-op on an empty one. */
+  roll(nowMs: number): void {
+    const active = this.active
+    if (active.bytes.length === 0) return
+    this.stage(this.host.journal)
+    active.finish(this.state, this.#nextOffset)
+    this.host.background(`seal ${active.bytes.path}`, active.seal())
+    this.segments.push(Segment.create(this.host, this.identity, this.#nextOffset, nowMs))
+    this.#stagedTo = 0
+    assert(this.active.base === this.#nextOffset, 'A new segment begins at the end of the log')
+  }
+
+  /** Makes everything appended so far durable in segment files. Concurrent calls share one pass. */
+  async persist(): Promise<void> {
+    while (this.#persisting !== null) await this.#persisting
+    this.#persisting = this.#persistOnce()
+    try {
+      await this.#persisting
+    } finally {
+      this.#persisting = null
+    }
+  }
+
+  async #persistOnce(): Promise<void> {
+    if (this.#closed) return
+    const end = this.#nextOffset
+    for (const segment of this.segments) await segment.persist(this.state)
+    if (end > this.#persistedEnd) this.#persistedEnd = end
+  }
+
+  /**
+   * Moves the log start up to `to`: whole segments below it are dropped, and the start itself is
+   * made durable before this resolves. Never moves it down.
+   */
+  async advanceLogStart(to: Offset): Promise<void> {
+    assert(to <= this.#nextOffset, 'The log start stays at or below the end')
+    if (to <= this.#logStart) return
+    this.#logStart = to
+    await this.host.saveLogStart(this.identity, to)
+    this.state.truncateFront(to)
+    await this.dropSegmentsBelow(to)
+  }
+
+  /** Removes sealed segments whose offsets all lie below `to`. */
+  async dropSegmentsBelow(to: Offset): Promise<void> {
+    const gone: Segment[] = []
+    while (this.segments.length > 1) {
+      const next = must(this.segments[1], 'A second segment')
+      if (next.base > to) break
+      gone.push(must(this.segments.shift(), 'A first segment'))
+    }
+    for (const segment of gone) await segment.remove()
+  }
+
+  /** Sets the log start when retention has dropped the segments below it. */
+  trimTo(to: Offset): void {
+    if (to > this.#logStart) this.#logStart = to
+  }
+
+  /** Writes everything to its segment with an end mark, so that the next open needs no scan. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    await this.persist()
+    await this.active.markEnd(this.state)
+    await this.abandon()
+  }
+
+  /** Closes files and gives memory back without writing anything more. */
+  async abandon(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#persisting?.catch(() => undefined)
+    for (const segment of this.segments) await segment.close()
+  }
+}
+
+/** Writes base offset and leader epoch into a batch: bytes [0, 8) and [12, 16). */
+export function stampBatch(batch: Uint8Array, base: Offset, epoch: LeaderEpoch): void {
+  const high = Math.floor(base / 4294967296)
+  batch[0] = high >>> 24
+  batch[1] = high >>> 16
+  batch[2] = high >>> 8
+  batch[3] = high
+  batch[4] = base >>> 24
+  batch[5] = base >>> 16
+  batch[6] = base >>> 8
+  batch[7] = base
+  batch[12] = epoch >>> 24
+  batch[13] = epoch >>> 16
+  batch[14] = epoch >>> 8
+  batch[15] = epoch
+}
