@@ -1,4 +1,5 @@
-// One runner for every test; lanes that need more than npm live in test/lanes with scripts of their own.
+// One runner for every test; lanes that need more than npm live in test/lanes with scripts of their
+// own.
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({

@@ -1,5 +1,6 @@
 // Kafka's error codes by name, complete for protocol 4.3.
-// A code is a value that travels in responses; what it means for one request is its handler's charge.
+// A code is a value that travels in responses; what it means for one request is its handler's
+// charge.
 
 /** Error codes as they stand on the wire. */
 export const ErrorCode = {

@@ -25,7 +25,10 @@ export class OperatingError extends Error {
   }
 }
 
-/** Bytes from outside that do not follow their format. The connection or file that sent them is at fault. */
+/**
+ * Bytes from outside that do not follow their format. The connection or file that sent them is at
+ * fault.
+ */
 export class FormatError extends Error {
   override name = 'FormatError'
 }

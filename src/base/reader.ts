@@ -5,7 +5,9 @@ import { FormatError } from './errors.ts'
 
 const utf8 = new TextDecoder()
 
-/** Reads primitives from `bytes[at, end)`. Every method throws FormatError when the bytes run out. */
+/**
+ * Reads primitives from `bytes[at, end)`. Every method throws FormatError when the bytes run out.
+ */
 export class Reader {
   readonly bytes: Uint8Array
   readonly view: DataView
@@ -139,7 +141,15 @@ export class Reader {
   uuid(): string {
     const at = this.take(16)
     let hex = ''
-    for (let i = at; i < at + 16; i++) hex += (this.bytes[i] as number).toString(16).padStart(2, '0')
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+    for (let i = at; i < at + 16; i++)
+      hex += (this.bytes[i] as number).toString(16).padStart(2, '0')
+    const groups = [
+      hex.slice(0, 8),
+      hex.slice(8, 12),
+      hex.slice(12, 16),
+      hex.slice(16, 20),
+      hex.slice(20),
+    ]
+    return groups.join('-')
   }
 }

@@ -26,8 +26,8 @@ export const advance = (from: Offset, count: number): Offset => (from + count) a
 
 /** Bytes in a KiB, a MiB and a GiB. */
 export const KiB = 1024
-export const MiB = 1024 * 1024
-export const GiB = 1024 * 1024 * 1024
+export const MiB: number = 1024 * 1024
+export const GiB: number = 1024 * 1024 * 1024
 
 /** The largest multiple of `unit` (a power of two) at or below `value`. */
 export const alignDown = (value: number, unit: number): number => value - (value % unit)

@@ -152,6 +152,7 @@ export class Writer {
     const at = this.reserve(16)
     const hex = text.replaceAll('-', '')
     assert(hex.length === 32, 'Writer takes a UUID of 32 hex digits')
-    for (let i = 0; i < 16; i++) this.#bytes[at + i] = Number.parseInt(hex.slice(i * 2, i * 2 + 2), 16)
+    for (let i = 0; i < 16; i++)
+      this.#bytes[at + i] = Number.parseInt(hex.slice(i * 2, i * 2 + 2), 16)
   }
 }

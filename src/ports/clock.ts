@@ -10,7 +10,10 @@ export interface Clock {
   wallMs(): number
   /** Monotonic milliseconds with fractions, for durations and deadlines. */
   monotonicMs(): number
-  /** Calls `run` once, `delayMs` or more from now. An exception from it is a bug and stops the process. */
+  /**
+   * Calls `run` once, `delayMs` or more from now. An exception from it is a bug and stops the
+   * process.
+   */
   after(delayMs: number, run: () => void): Cancel
   /**
    * Calls `run` once all I/O that is ready now has been handed out, before the next wait for I/O.

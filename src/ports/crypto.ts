@@ -3,7 +3,9 @@
 
 /** Hashing and entropy of one process. */
 export interface Crypto {
-  /** CRC-32C (Castagnoli) of `bytes`, continued from `seed` (the CRC so far; 0 to begin). Unsigned. */
+  /**
+   * CRC-32C (Castagnoli) of `bytes`, continued from `seed` (the CRC so far; 0 to begin). Unsigned.
+   */
   crc32c(bytes: Uint8Array, seed?: number): number
   /** SHA-256, 32 bytes. */
   sha256(bytes: Uint8Array): Uint8Array

@@ -7,7 +7,10 @@
 
 /** How a file is opened. */
 export interface OpenOptions {
-  /** `read`: must exist. `write`: must exist, read and write. `create`: must not exist, read and write. */
+  /**
+   * `read`: must exist. `write`: must exist, read and write. `create`: must not exist, read and
+   * write.
+   */
   readonly mode: 'read' | 'write' | 'create'
   /**
    * Bypass the page cache where the file system can. Then positions, lengths and buffers passed to
@@ -34,9 +37,13 @@ export interface DiskFile {
    * short writes). The bytes are then in the OS, not on the device. Not for direct files.
    */
   writeNow(at: number, parts: readonly Uint8Array[]): void
-  /** Writes all of `bytes` at `at` on another thread. The bytes must not change until it settles. */
+  /**
+   * Writes all of `bytes` at `at` on another thread. The bytes must not change until it settles.
+   */
   writeBehind(at: number, bytes: Uint8Array): Promise<void>
-  /** Reads up to `into.length` bytes from `at`; fewer only at the end of the file. Returns how many. */
+  /**
+   * Reads up to `into.length` bytes from `at`; fewer only at the end of the file. Returns how many.
+   */
   read(at: number, into: Uint8Array): Promise<number>
   /** Makes every completed write and the file's size durable (fdatasync). */
   sync(): Promise<void>

@@ -25,10 +25,15 @@ export interface Telemetry {
   /** A gauge computed when scraped. The last registration of a name wins. */
   gauge(name: string, help: string, read: () => number | Iterable<readonly [Labels, number]>): void
   /** One event worth a line in the log. */
-  log(level: 'debug' | 'info' | 'warn' | 'error', event: string, fields?: Readonly<Record<string, unknown>>): void
+  log(
+    level: 'debug' | 'info' | 'warn' | 'error',
+    event: string,
+    fields?: Readonly<Record<string, unknown>>,
+  ): void
 }
 
 /** Latency buckets in seconds: 50 µs to 10 s. */
 export const LATENCY_BUCKETS_S: readonly number[] = [
-  0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+  0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
+  5, 10,
 ]

@@ -43,7 +43,9 @@ export interface AbortedTransaction {
 export interface ReadOutcome {
   /** 0, 1 OFFSET_OUT_OF_RANGE, or 56 KAFKA_STORAGE_ERROR. */
   readonly code: number
-  /** Whole batches in order; the first one contains the offset asked for. Borrowed until `release`. */
+  /**
+   * Whole batches in order; the first one contains the offset asked for. Borrowed until `release`.
+   */
   readonly parts: readonly Uint8Array[]
   /** Sum of the parts' lengths. */
   readonly bytes: number
@@ -92,19 +94,35 @@ export interface Partition {
    */
   read(
     from: Offset,
-    limits: { readonly maxBytes: number; readonly atLeastOne: boolean; readonly isolation: Isolation },
+    limits: {
+      readonly maxBytes: number
+      readonly atLeastOne: boolean
+      readonly isolation: Isolation
+    },
   ): ReadOutcome | Promise<ReadOutcome>
-  /** Bytes readable from `from` without touching the disk's data; for min_bytes. Approximate below the write cache. */
+  /**
+   * Bytes readable from `from` without touching the disk's data; for min_bytes. Approximate below
+   * the write cache.
+   */
   readableBytes(from: Offset, isolation: Isolation): number
-  /** Calls `wake` once, when more becomes readable, the log start moves or leadership is lost. Returns the cancel. */
+  /**
+   * Calls `wake` once, when more becomes readable, the log start moves or leadership is lost.
+   * Returns the cancel.
+   */
   watch(wake: () => void): () => void
 
-  /** First record with a timestamp at or after `timestampMs`, below the isolation's bound; null if none. */
+  /**
+   * First record with a timestamp at or after `timestampMs`, below the isolation's bound; null if
+   * none.
+   */
   findTimestamp(timestampMs: number, isolation: Isolation): Promise<TimestampHit | null>
   /** The first record that has the largest timestamp; null when the log is empty. */
   findMaxTimestamp(): Promise<TimestampHit | null>
   /** Largest epoch at or below `epoch` and the exclusive end of its records; null when unknown. */
   endOfEpoch(epoch: LeaderEpoch): { readonly epoch: LeaderEpoch; readonly end: Offset } | null
-  /** Moves the log start up to `to` (durable before it resolves); 1 when `to` lies above the high watermark. */
+  /**
+   * Moves the log start up to `to` (durable before it resolves); 1 when `to` lies above the high
+   * watermark.
+   */
   deleteRecords(to: Offset): Promise<{ readonly code: number; readonly logStart: Offset }>
 }
