@@ -76,9 +76,11 @@ export interface Partition {
 
   /**
    * Validates, de-duplicates, assigns offsets and appends one record batch that came from a
-   * client. Synchronous: appends take effect in call order. `batch` is copied before it returns.
+   * client by a Produce request of version `produceVersion`. Synchronous: appends take effect in
+   * call order. `batch` is stamped in place and copied before it returns. The outcome is reused by
+   * the next append to this partition.
    */
-  append(batch: Uint8Array): AppendOutcome
+  append(batch: Uint8Array, produceVersion: number): AppendOutcome
   /**
    * Calls `done` once the high watermark has reached `end` (code 0), the deadline has passed
    * (7 REQUEST_TIMED_OUT), or the partition was lost (6). May call at once.

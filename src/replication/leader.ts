@@ -1,0 +1,366 @@
+// The leader of one partition: validates and de-duplicates what producers send, appends it to the
+// local log, counts acknowledgements in the quorum of the partition's epoch, and moves the high
+// watermark, which answers producers and wakes readers. With a copyset of one the local replica is
+// the quorum; followers join by acknowledging through the same door.
+//
+//   leading ──▶ resigned (deleted, or another broker leads: all waiters get NOT_LEADER)
+import { assert } from '../base/assert.ts'
+import { ErrorCode } from '../base/error-codes.ts'
+import type { LeaderEpoch, Offset } from '../base/units.ts'
+import { offset } from '../base/units.ts'
+import type { AbortedSpan } from '../log/aborted.ts'
+import type { LogListener, PartitionLog } from '../log/partition-log.ts'
+import type { PartitionReader } from '../log/partition-reader.ts'
+import { findMaxTimestamp, findTimestamp } from '../log/timestamp-search.ts'
+import type { LogStore } from '../log/log-store.ts'
+import { recompress } from '../record/builder.ts'
+import * as header from '../record/header.ts'
+import type { RecordTools } from '../record/section.ts'
+import { BatchVerdict, validateBatch } from '../record/validate.ts'
+import type {
+  AbortedTransaction,
+  AppendOutcome,
+  Isolation,
+  Partition,
+  PartitionOffsets,
+  ReadOutcome,
+  TimestampHit,
+} from './partition.ts'
+import { Quorum } from './quorum.ts'
+import type { TopicRules } from './topic-rules.ts'
+import { Waiters } from './waiters.ts'
+
+const NONE = offset(-1)
+const NO_INDEXES: readonly number[] = []
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+/** What a leader works with. */
+export interface LeaderDeps {
+  readonly store: LogStore
+  readonly log: PartitionLog
+  readonly reader: PartitionReader
+  readonly tools: RecordTools
+  /** Id of this broker: the replica that acknowledges local appends. */
+  readonly replicaId: number
+}
+
+/** A partition led by this broker. */
+export class Leader implements Partition, LogListener {
+  readonly topicId: string
+  readonly topic: string
+  readonly index: number
+  readonly log: PartitionLog
+  readonly #store: LogStore
+  readonly #reader: PartitionReader
+  readonly #tools: RecordTools
+  readonly #replicaId: number
+  readonly #quorum: Quorum
+  #rules: Mutable<TopicRules>
+  #highWatermark: Offset
+  #resigned = false
+  readonly #acknowledged = new Waiters()
+  readonly #written = new Waiters()
+  #watchers = new Set<() => void>()
+  readonly #verdict = new BatchVerdict()
+  readonly #outcome: Mutable<AppendOutcome> = {
+    code: 0,
+    baseOffset: NONE,
+    endOffset: NONE,
+    logAppendTimeMs: -1,
+    message: null,
+    badRecordIndexes: NO_INDEXES,
+  }
+
+  constructor(
+    deps: LeaderDeps,
+    topic: { readonly id: string; readonly name: string; readonly index: number },
+    rules: TopicRules,
+    epoch: LeaderEpoch,
+  ) {
+    this.topicId = topic.id
+    this.topic = topic.name
+    this.index = topic.index
+    this.log = deps.log
+    this.#store = deps.store
+    this.#reader = deps.reader
+    this.#tools = deps.tools
+    this.#replicaId = deps.replicaId
+    this.#rules = { ...rules }
+    const latest = this.log.state.lineage.latestEpoch
+    if (latest === null || epoch > latest) this.log.startEpoch(epoch)
+    // With one replica all that recovery kept is committed: nobody else could disagree.
+    this.#highWatermark = this.log.nextOffset
+    this.#quorum = Quorum.single(deps.replicaId, this.log.epoch, this.#highWatermark)
+    this.log.listener = this
+  }
+
+  get leaderEpoch(): LeaderEpoch {
+    return this.log.epoch
+  }
+
+  get offsets(): PartitionOffsets {
+    return {
+      logStart: this.log.logStart,
+      lastStable: this.#lastStable(),
+      highWatermark: this.#highWatermark,
+      logEnd: this.log.nextOffset,
+    }
+  }
+
+  get sizeBytes(): number {
+    return this.log.sizeBytes
+  }
+
+  /** Takes changed topic settings. */
+  configure(rules: TopicRules): void {
+    this.#rules = { ...rules }
+  }
+
+  append(batch: Uint8Array, produceVersion: number): AppendOutcome {
+    const outcome = this.#outcome
+    outcome.logAppendTimeMs = -1
+    outcome.message = null
+    outcome.badRecordIndexes = NO_INDEXES
+    outcome.baseOffset = NONE
+    outcome.endOffset = NONE
+    if (this.#resigned) return this.#refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER, null)
+    if (this.#store.failure !== null) {
+      return this.#refuse(ErrorCode.KAFKA_STORAGE_ERROR, 'The broker cannot write to its disk')
+    }
+    if (this.#store.full) {
+      return this.#refuse(ErrorCode.KAFKA_STORAGE_ERROR, 'The broker has too little free disk')
+    }
+    const rules = this.#rules
+    const nowMs = this.#store.clock.wallMs()
+    rules.nowMs = nowMs
+    rules.produceVersion = produceVersion
+    const verdict = this.#verdict
+    if (!validateBatch(batch, rules, this.#tools, verdict)) {
+      outcome.badRecordIndexes = verdict.badIndexes
+      return this.#refuse(verdict.code, verdict.message)
+    }
+    if (verdict.producerId >= 0 && this.#checkProducer(verdict)) return outcome
+    return this.#appendValid(batch, nowMs)
+  }
+
+  /** Whether the producer check has already decided the outcome: a duplicate or a refusal. */
+  #checkProducer(verdict: BatchVerdict): boolean {
+    const outcome = this.#outcome
+    const found = this.log.state.producers.check(verdict, false)
+    if (found.code !== 0) {
+      this.#refuse(found.code, null)
+      return true
+    }
+    if (!found.duplicate) return false
+    outcome.code = 0
+    outcome.baseOffset = found.baseOffset
+    outcome.endOffset = found.endOffset
+    if (this.#rules.timestampType === 'append') outcome.logAppendTimeMs = found.timestampMs
+    return true
+  }
+
+  #appendValid(batch: Uint8Array, nowMs: number): AppendOutcome {
+    const outcome = this.#outcome
+    const rules = this.#rules
+    let stored = batch
+    if (rules.compression !== 'producer' && rules.compression !== this.#verdict.codec) {
+      stored = recompress(batch, rules.compression, this.#tools, rules.decompressedMax)
+      if (stored.length > rules.maxBytes) {
+        return this.#refuse(ErrorCode.MESSAGE_TOO_LARGE, 'Recompressed batch exceeds the limit')
+      }
+    }
+    if (rules.timestampType === 'append') {
+      header.setLogAppendTime(stored, 0, nowMs, this.#tools.crypto)
+      outcome.logAppendTimeMs = nowMs
+    } else if (this.#verdict.maxTimestampDiffers) {
+      header.setMaxTimestamp(stored, 0, this.#verdict.maxTimestamp, this.#tools.crypto)
+    }
+    const base = this.log.append(stored, nowMs)
+    if (base < 0) {
+      return this.#refuse(ErrorCode.KAFKA_STORAGE_ERROR, 'The write cache is full; try again')
+    }
+    outcome.code = 0
+    outcome.baseOffset = base
+    outcome.endOffset = this.log.nextOffset
+    assert(outcome.endOffset > base, 'A batch takes at least one offset')
+    return outcome
+  }
+
+  #refuse(code: number, message: string | null): AppendOutcome {
+    this.#outcome.code = code
+    this.#outcome.message = message
+    return this.#outcome
+  }
+
+  /** Appends a batch of the broker's own, such as a group's records; it is taken as valid. */
+  appendOwn(batch: Uint8Array): AppendOutcome {
+    const outcome = this.#outcome
+    outcome.logAppendTimeMs = -1
+    outcome.message = null
+    outcome.badRecordIndexes = NO_INDEXES
+    outcome.baseOffset = NONE
+    outcome.endOffset = NONE
+    if (this.#resigned) return this.#refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER, null)
+    if (this.#store.failure !== null) return this.#refuse(ErrorCode.KAFKA_STORAGE_ERROR, null)
+    const base = this.log.append(batch, this.#store.clock.wallMs())
+    if (base < 0) return this.#refuse(ErrorCode.KAFKA_STORAGE_ERROR, null)
+    outcome.code = 0
+    outcome.baseOffset = base
+    outcome.endOffset = this.log.nextOffset
+    return outcome
+  }
+
+  acknowledged(end: Offset, deadlineMs: number, done: (code: number) => void): void {
+    if (end <= this.#highWatermark) done(0)
+    else if (this.#resigned) done(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    else this.#acknowledged.add(end, deadlineMs, done)
+  }
+
+  appended(end: Offset, done: (code: number) => void): void {
+    if (end <= this.#highWatermark) done(0)
+    else this.#written.add(end, Infinity, done)
+  }
+
+  /** The local journal has everything below `end`: what acks=1 waits for. */
+  written(end: Offset): void {
+    this.#written.reach(end)
+  }
+
+  /** The local replica holds everything below `end` at the level the topic asks for. */
+  held(end: Offset): void {
+    const before = this.#highWatermark
+    const after = this.#quorum.acknowledge(this.#replicaId, end)
+    if (after <= before) return
+    assert(after <= this.log.nextOffset, 'The high watermark stays in the log')
+    this.#highWatermark = after
+    this.#acknowledged.reach(after)
+    this.#wake()
+  }
+
+  /** Fails produce requests that waited too long; called by the broker's clock. */
+  expire(nowMs: number): void {
+    if (this.#acknowledged.size > 0) this.#acknowledged.expire(nowMs, ErrorCode.REQUEST_TIMED_OUT)
+  }
+
+  /** Stops leading: every waiter is told. */
+  resign(code: number): void {
+    if (this.#resigned) return
+    this.#resigned = true
+    this.log.listener = null
+    this.#acknowledged.fail(code)
+    this.#written.fail(code)
+    this.#wake()
+  }
+
+  read(
+    from: Offset,
+    limits: {
+      readonly maxBytes: number
+      readonly atLeastOne: boolean
+      readonly isolation: Isolation
+    },
+  ): ReadOutcome | Promise<ReadOutcome> {
+    if (from < this.log.logStart || from > this.log.nextOffset) {
+      return failedRead(ErrorCode.OFFSET_OUT_OF_RANGE, from)
+    }
+    const end = limits.isolation === 1 ? this.#lastStable() : this.#highWatermark
+    const read = this.#reader.read(from, {
+      end,
+      maxBytes: limits.maxBytes,
+      atLeastOne: limits.atLeastOne,
+    })
+    if (!(read instanceof Promise)) {
+      return {
+        code: 0,
+        parts: read.parts,
+        bytes: read.bytes,
+        nextOffset: read.nextOffset,
+        aborted: limits.isolation === 1 ? this.#abortedIn(from, read.nextOffset) : null,
+        release: read.release,
+      }
+    }
+    return read.then(
+      (found) => ({
+        code: 0,
+        parts: found.parts,
+        bytes: found.bytes,
+        nextOffset: found.nextOffset,
+        aborted: limits.isolation === 1 ? this.#abortedIn(from, found.nextOffset) : null,
+        release: () => found.release(),
+      }),
+      (error: unknown) => this.#readFailure(error, from),
+    )
+  }
+
+  #readFailure(error: unknown, from: Offset): ReadOutcome {
+    // A segment that retention dropped while it was being read is simply out of range now.
+    if (from < this.log.logStart) return failedRead(ErrorCode.OFFSET_OUT_OF_RANGE, from)
+    this.#store.reportReadError(error)
+    return failedRead(ErrorCode.KAFKA_STORAGE_ERROR, from)
+  }
+
+  readableBytes(from: Offset, isolation: Isolation): number {
+    const end = isolation === 1 ? this.#lastStable() : this.#highWatermark
+    if (from < this.log.logStart) return 0
+    return this.#reader.bytesBetween(from, end)
+  }
+
+  watch(wake: () => void): () => void {
+    this.#watchers.add(wake)
+    return () => this.#watchers.delete(wake)
+  }
+
+  findTimestamp(timestampMs: number, isolation: Isolation): Promise<TimestampHit | null> {
+    const end = isolation === 1 ? this.#lastStable() : this.#highWatermark
+    return findTimestamp(this.log, this.#reader, this.#tools, timestampMs, end)
+  }
+
+  findMaxTimestamp(): Promise<TimestampHit | null> {
+    return findMaxTimestamp(this.log, this.#reader, this.#tools, this.#highWatermark)
+  }
+
+  endOfEpoch(epoch: LeaderEpoch): { readonly epoch: LeaderEpoch; readonly end: Offset } | null {
+    return this.log.state.lineage.endOfEpoch(epoch, this.log.nextOffset)
+  }
+
+  async deleteRecords(to: Offset): Promise<{ readonly code: number; readonly logStart: Offset }> {
+    if (to < 0 || to > this.#highWatermark) {
+      return { code: ErrorCode.OFFSET_OUT_OF_RANGE, logStart: NONE }
+    }
+    await this.log.advanceLogStart(to)
+    this.#wake()
+    return { code: 0, logStart: this.log.logStart }
+  }
+
+  #lastStable(): Offset {
+    return this.log.state.lastStable(this.#highWatermark)
+  }
+
+  #abortedIn(from: Offset, to: Offset): AbortedTransaction[] {
+    const spans: AbortedSpan[] = []
+    for (const segment of this.log.segments) {
+      if (segment.end <= from) continue
+      if (segment.aborted.collect(from, to, spans)) break
+    }
+    return spans.map(({ producerId, firstOffset }) => ({ producerId, firstOffset }))
+  }
+
+  #wake(): void {
+    if (this.#watchers.size === 0) return
+    const waiting = this.#watchers
+    this.#watchers = new Set()
+    for (const wake of waiting) wake()
+  }
+}
+
+function failedRead(code: number, from: Offset): ReadOutcome {
+  return {
+    code,
+    parts: [],
+    bytes: 0,
+    nextOffset: from,
+    aborted: null,
+    release: () => undefined,
+  }
+}
