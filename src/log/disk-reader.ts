@@ -197,8 +197,7 @@ export class DiskReader {
     }
     if (!loose) this.#windows.set(key, window)
     window.ready = (async (): Promise<void> => {
-      const file = await segment.readFile()
-      const got = await file.read(from, memory)
+      const got = await segment.bytes.read(from, memory)
       window.filled = Math.min(got, limit - from)
       this.bytesRead += got
       assert(window.filled >= 0, 'A window begins inside the readable bytes')

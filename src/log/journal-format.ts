@@ -137,14 +137,25 @@ export function readFrameHeader(
   }
 }
 
+/** What the header of a journal file says. */
+export interface FileHeader {
+  /** Rises with every file taken into use, across restarts. */
+  readonly fileSequence: number
+  /** Journal position of the file's byte 0. */
+  readonly basePosition: number
+  /** Sequence of the oldest file that was still needed when this one was taken into use. */
+  readonly oldestLive: number
+}
+
 /** The header block of a journal file: FILE_HEADER_BYTES bytes. */
-export function encodeFileHeader(fileSequence: number, basePosition: number): Uint8Array {
+export function encodeFileHeader(header: FileHeader): Uint8Array {
   const bytes = new Uint8Array(FILE_HEADER_BYTES)
   const view = new DataView(bytes.buffer)
   view.setUint32(4, FILE_MAGIC)
   view.setUint32(8, JOURNAL_VERSION)
-  setInt64(view, 12, fileSequence)
-  setInt64(view, 20, basePosition)
+  setInt64(view, 12, header.fileSequence)
+  setInt64(view, 20, header.basePosition)
+  setInt64(view, 28, header.oldestLive)
   view.setUint32(0, crc32cRange(bytes, 4, 64, 0))
   return bytes
 }
@@ -153,9 +164,7 @@ export function encodeFileHeader(fileSequence: number, basePosition: number): Ui
  * What a journal file's header says, or null when the file was never taken into use. Throws
  * FormatError for a file of a newer format.
  */
-export function decodeFileHeader(
-  bytes: Uint8Array,
-): { readonly fileSequence: number; readonly basePosition: number } | null {
+export function decodeFileHeader(bytes: Uint8Array): FileHeader | null {
   if (bytes.length < 64) return null
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (view.getUint32(4) !== FILE_MAGIC) return null
@@ -164,5 +173,9 @@ export function decodeFileHeader(
   if (version > JOURNAL_VERSION) {
     throw new FormatError(`A journal file has format ${version}, newer than ${JOURNAL_VERSION}`)
   }
-  return { fileSequence: getInt64(view, 12), basePosition: getInt64(view, 20) }
+  return {
+    fileSequence: getInt64(view, 12),
+    basePosition: getInt64(view, 20),
+    oldestLive: getInt64(view, 28),
+  }
 }

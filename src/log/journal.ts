@@ -228,7 +228,12 @@ export class Journal {
     let at = current.at
     let parts = this.#parts
     if (this.#fresh) {
-      parts = [encodeFileHeader(current.sequence, current.basePosition), ...parts]
+      const header = encodeFileHeader({
+        fileSequence: current.sequence,
+        basePosition: current.basePosition,
+        oldestLive: this.#full[0]?.sequence ?? current.sequence,
+      })
+      parts = [header, ...parts]
       at = 0
       this.#fresh = false
     }

@@ -4,6 +4,7 @@ import type { Offset } from '../base/units.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Crypto } from '../ports/crypto.ts'
 import type { Journal } from './journal.ts'
+import type { IndexCache } from './sealed-segment.ts'
 import type { SegmentHost } from './segment-bytes.ts'
 
 /** When an append counts as held by this replica. */
@@ -61,6 +62,10 @@ export interface LogHost extends SegmentHost {
   readonly clock: Clock
   readonly crypto: Crypto
   readonly journal: Journal
+  /** Indexes of sealed segments in memory. */
+  readonly indexes: IndexCache
+  /** Forgets what was read of a file that is going away. */
+  forgetReads(path: string): void
   /** The partition has something to stage at the end of this turn. */
   markDirty(log: DirtyLog): void
   /** Watches over work that nobody waits for. */

@@ -14,6 +14,8 @@ import type { Disk } from '../ports/disk.ts'
 import type { Counter, Histogram, Telemetry } from '../ports/telemetry.ts'
 import { LATENCY_BUCKETS_S } from '../ports/telemetry.ts'
 import { Arena } from './arena.ts'
+import { BatchCursor } from './batch-cursor.ts'
+import { DiskReader } from './disk-reader.ts'
 import { Checkpointer } from './checkpointer.ts'
 import { Journal } from './journal.ts'
 import type { JournalOptions, JournalStart } from './journal.ts'
@@ -22,6 +24,7 @@ import { partitionDirectory } from './log-host.ts'
 import { saveLogStart } from './log-start.ts'
 import { openPartition } from './open-partition.ts'
 import type { PartitionLog } from './partition-log.ts'
+import { IndexCache } from './sealed-segment.ts'
 import type { SegmentBytes } from './segment-bytes.ts'
 import { chunkClassFor } from './segment-bytes.ts'
 
@@ -29,6 +32,10 @@ import { chunkClassFor } from './segment-bytes.ts'
 export interface LogStoreOptions {
   /** Memory of the write cache, in bytes. */
   readonly cacheBytes: number
+  /** Memory for reads that the write cache does not have, in bytes. */
+  readonly readCacheBytes: number
+  /** Memory for indexes of sealed segments, in bytes. */
+  readonly indexCacheBytes: number
   readonly journal: JournalOptions
   /** Below this much free disk, producers are refused. */
   readonly diskReserveBytes: number
@@ -53,6 +60,10 @@ export class LogStore implements LogHost {
   readonly clock: Clock
   readonly crypto: Crypto
   readonly arena: Arena
+  readonly indexes: IndexCache
+  readonly diskReader: DiskReader
+  readonly cursor: BatchCursor = new BatchCursor()
+  readonly #readErrors: Counter
   readonly #telemetry: Telemetry
   readonly #options: LogStoreOptions
   #journal: Journal | null = null
@@ -91,6 +102,12 @@ export class LogStore implements LogHost {
     this.#options = options
     this.#onFailure = onFailure
     this.arena = new Arena(options.cacheBytes)
+    this.indexes = new IndexCache(options.indexCacheBytes)
+    this.diskReader = new DiskReader(deps.crypto, options.readCacheBytes)
+    this.#readErrors = deps.telemetry.counter(
+      'stratalog_log_read_errors_total',
+      'Reads of segment files that failed.',
+    )
     this.#checkpointer = new Checkpointer({
       clock: deps.clock,
       onFailure: (error) => this.#writeTrouble(error),
@@ -135,6 +152,16 @@ export class LogStore implements LogHost {
 
   get journal(): Journal {
     return must(this.#journal, 'A store has its journal once it is open')
+  }
+
+  forgetReads(path: string): void {
+    this.diskReader.forget(path)
+  }
+
+  /** Counts a read that failed and says so in the log. */
+  reportReadError(error: unknown): void {
+    this.#readErrors.value++
+    this.#telemetry.log('error', 'read failed', { error: String(error) })
   }
 
   /** Why nothing is acknowledged any more, or null. */

@@ -165,7 +165,7 @@ export class PartitionLog implements JournalOwner, DirtyLog {
   append(batch: Uint8Array, nowMs: number): Offset {
     assert(!this.#closed, 'A closed log takes no appends')
     assert(batchBytesOf(batch, 0) === batch.length, 'An append is one whole batch')
-    if (this.#mustRoll(batch, nowMs)) this.roll(nowMs)
+    if (this.#mustRoll(batch, nowMs)) this.roll()
     const active = this.active
     const base = this.#nextOffset
     stampBatch(batch, base, this.#epoch)
@@ -177,6 +177,7 @@ export class PartitionLog implements JournalOwner, DirtyLog {
     }
     this.#runDigest = crc32cRange(batch, 0, BATCH_PREFIX_BYTES, this.#runDigest)
     active.noteBatch(batch, nowMs)
+    this.state.follow(batch, 0, batch.length, nowMs, active.aborted)
     this.#nextOffset = offset(base + lastOffsetDeltaOf(batch, 0) + 1)
     this.host.markDirty(this)
     return base
@@ -239,13 +240,13 @@ export class PartitionLog implements JournalOwner, DirtyLog {
   }
 
   /** Ends the active segment and begins the next at the current end. No-op on an empty one. */
-  roll(nowMs: number): void {
+  roll(): void {
     const active = this.active
     if (active.bytes.length === 0) return
     this.stage(this.host.journal)
-    active.finish(this.state, this.#nextOffset)
+    active.finish(this.state)
     this.host.background(`seal ${active.bytes.path}`, active.seal())
-    this.segments.push(Segment.create(this.host, this.identity, this.#nextOffset, nowMs))
+    this.segments.push(Segment.create(this.host, this.identity, this.#nextOffset))
     this.#stagedTo = 0
     assert(this.active.base === this.#nextOffset, 'A new segment begins at the end of the log')
   }

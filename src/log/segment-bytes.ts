@@ -47,6 +47,8 @@ export class SegmentBytes implements ChunkOwner {
   #forcedTo = 0
   #failure: unknown = undefined
   #closed = false
+  #readers = 0
+  #readLately = false
   #waiters: { readonly to: number; readonly done: (error?: unknown) => void }[] = []
   /** The bytes of the last partial block when no chunk holds them. */
   #stub: Uint8Array | null
@@ -206,6 +208,44 @@ export class SegmentBytes implements ChunkOwner {
     return file
   }
 
+  /** Reads from the file for as many bytes as it has; the file is kept open meanwhile. */
+  async read(at: number, into: Uint8Array): Promise<number> {
+    this.#readers++
+    this.#readLately = true
+    try {
+      const file = await this.file()
+      return await file.read(at, into)
+    } finally {
+      this.#readers--
+      if (this.#readers === 0) this.#settle()
+    }
+  }
+
+  /** The file as something to read, for whoever knows its size: a sealed segment's sections. */
+  source(size: number): {
+    readonly path: string
+    readonly direct: boolean
+    read(at: number, into: Uint8Array): Promise<number>
+    size(): Promise<number>
+  } {
+    return {
+      path: this.path,
+      direct: true,
+      read: (at, into) => this.read(at, into),
+      size: () => Promise.resolve(size),
+    }
+  }
+
+  /** Closes a file that nobody has read since the last call. */
+  async closeIdleFile(): Promise<void> {
+    const idle = !this.#readLately && this.#readers === 0 && this.#inFlight === 0
+    this.#readLately = false
+    const file = this.#file
+    if (!idle || file === null || this.flushed < this.length) return
+    this.#file = null
+    await file.close()
+  }
+
   /** Tries again what failed for want of room. */
   retryWrites(): void {
     if (this.#failure === undefined) return
@@ -313,7 +353,7 @@ export class SegmentBytes implements ChunkOwner {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    while (this.#inFlight > 0) {
+    while (this.#inFlight > 0 || this.#readers > 0) {
       await new Promise<void>((resolve) => this.#waiters.push({ to: -1, done: () => resolve() }))
     }
     await this.#opening?.catch(() => undefined)
@@ -371,7 +411,7 @@ export class SegmentBytes implements ChunkOwner {
   #settle(): void {
     if (this.#waiters.length === 0) return
     const flushed = this.flushed
-    const idle = this.#inFlight === 0
+    const idle = this.#inFlight === 0 && this.#readers === 0
     const waiting = this.#waiters
     this.#waiters = []
     for (const waiter of waiting) {

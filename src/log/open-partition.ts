@@ -1,0 +1,340 @@
+// Opens one partition's log from its directory: sealed segments by their footers, the others from
+// their last checkpoint by a scan of what follows, and behind that the frames that the journal still
+// has. A torn end is cut. Damage below data that is known to have been acknowledged is never cut: the
+// partition refuses to open and says where, and nothing on disk is touched.
+//
+//   begin ──▶ (replay a frame)* ──▶ finish
+import { assert, must } from '../base/assert.ts'
+import { OperatingError } from '../base/errors.ts'
+import { alignDown, alignUp, leaderEpoch, offset } from '../base/units.ts'
+import type { Offset } from '../base/units.ts'
+import type { DiskFile } from '../ports/disk.ts'
+import { DIRECT_ALIGNMENT, pageAlignedMemory } from '../ports/disk.ts'
+import { AbortedList } from './aborted.ts'
+import { batchBytesOf } from './batch-view.ts'
+import { scanFile } from './batch-scan.ts'
+import type { Frame } from './journal-format.ts'
+import { FrameKind } from './journal-format.ts'
+import type { LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
+import { partitionDirectory } from './log-host.ts'
+import { loadLogStart } from './log-start.ts'
+import { PartitionLog } from './partition-log.ts'
+import { PRODUCERS_MAX, PartitionState } from './partition-state.ts'
+import { Segment, segmentPath, tailPath } from './segment.ts'
+import { SegmentBuilder } from './segment-builder.ts'
+import { SegmentBytes } from './segment-bytes.ts'
+import { SectionKind, looksSealed, sectionOf } from './segment-format.ts'
+import { SealedSegment } from './sealed-segment.ts'
+import { SegmentTail } from './segment-tail.ts'
+
+/** Bytes of the section that holds an empty list of aborted transactions. */
+const EMPTY_ABORTED_BYTES = 4
+
+/** Opens or makes the log of a partition that the journal says nothing of. */
+export async function openPartition(
+  host: LogHost,
+  identity: PartitionIdentity,
+  settings: LogSettings,
+): Promise<PartitionLog> {
+  const opening = await PartitionOpening.begin(host, identity, settings)
+  return opening.finish()
+}
+
+/** A partition's log while it is being opened. */
+export class PartitionOpening {
+  readonly identity: PartitionIdentity
+  readonly #host: LogHost
+  readonly #settings: LogSettings
+  readonly #state: PartitionState
+  readonly #segments: Segment[] = []
+  #logStart: Offset = offset(0)
+  /** Batches replayed from the journal, for the log line. */
+  replayedBytes = 0
+
+  private constructor(host: LogHost, identity: PartitionIdentity, settings: LogSettings) {
+    this.#host = host
+    this.identity = identity
+    this.#settings = settings
+    this.#state = new PartitionState(settings.producerExpirationMs)
+  }
+
+  /** Reads what the directory has. Throws `corrupt` when it cannot be trusted. */
+  static async begin(
+    host: LogHost,
+    identity: PartitionIdentity,
+    settings: LogSettings,
+  ): Promise<PartitionOpening> {
+    const opening = new PartitionOpening(host, identity, settings)
+    const directory = partitionDirectory(identity)
+    const names = await host.disk.list(directory)
+    opening.#logStart = await loadLogStart(host.disk, directory, names)
+    const bases = names.filter((name) => /^\d{20}\.seg$/.test(name)).map((name) => Number(name.slice(0, 20)))
+    bases.sort((a, b) => a - b)
+    for (const [i, base] of bases.entries()) {
+      const last = i === bases.length - 1
+      await opening.#openSegment(offset(base), last)
+    }
+    return opening
+  }
+
+  get #end(): Offset {
+    return this.#segments.at(-1)?.end ?? this.#logStart
+  }
+
+  async #openSegment(base: Offset, last: boolean): Promise<void> {
+    const before = this.#segments.at(-1)
+    if (before !== undefined && before.end !== base) {
+      if (before.sealed === null && before.end < base) throw this.#damaged(before.path, before.end, base)
+      if (before.end > base) throw this.#damaged(before.path, base, before.end)
+      throw this.#damaged(segmentPath(this.identity, base), before.end, base)
+    }
+    const path = segmentPath(this.identity, base)
+    const file = await this.#host.disk.open(path, { mode: 'write', direct: true })
+    let sealed: boolean
+    let size: number
+    try {
+      size = await file.size()
+      sealed = size > 0 && looksSealed(await readEnd(file, size))
+    } finally {
+      await file.close()
+    }
+    if (sealed) await this.#openSealed(base, size, last)
+    else await this.#openGrowing(base, size)
+  }
+
+  async #openSealed(base: Offset, size: number, last: boolean): Promise<void> {
+    const path = segmentPath(this.identity, base)
+    const place = { directory: partitionDirectory(this.identity), path }
+    const probe = new SegmentBytes(this.#host, place, { length: 0, synced: 0, exists: true, stub: null })
+    const sealed = await SealedSegment.open(this.#host.crypto, probe.source(size), this.#host.indexes)
+    await probe.close()
+    const { footer } = sealed
+    const bytes = new SegmentBytes(this.#host, place, {
+      length: footer.dataLength,
+      synced: footer.dataLength,
+      exists: true,
+      stub: null,
+    })
+    const usable = new SealedSegment(this.#host.crypto, bytes.source(size), this.#host.indexes, footer)
+    let aborted = new AbortedList()
+    const list = sectionOf(footer, SectionKind.aborted)
+    if (list !== null && list.length > EMPTY_ABORTED_BYTES) aborted = (await usable.load()).aborted
+    const latest = this.#state.lineage.latestEpoch ?? -1
+    if (footer.maxEpoch > latest || this.#segments.length === 0) {
+      for (const { epoch, start } of (await usable.lineage()).entries()) {
+        if (epoch > (this.#state.lineage.latestEpoch ?? -1)) this.#state.lineage.append(epoch, start)
+      }
+    }
+    if (last || !(await this.#nextIsSealed(footer.endOffset))) {
+      this.#state.producers = await usable.producers(this.#limits())
+    }
+    this.#segments.push(
+      new Segment(this.#host, {
+        base,
+        bytes,
+        aborted,
+        builder: null,
+        sealed: usable,
+        tail: null,
+        tailFile: null,
+      }),
+    )
+  }
+
+  /** Whether the segment that begins at `base` brings a producer snapshot of its own. */
+  async #nextIsSealed(base: Offset): Promise<boolean> {
+    const path = segmentPath(this.identity, base)
+    const names = await this.#host.disk.list(partitionDirectory(this.identity))
+    if (!names.includes(path.slice(path.lastIndexOf('/') + 1))) return false
+    const file = await this.#host.disk.open(path, { mode: 'read', direct: true })
+    try {
+      const size = await file.size()
+      return size > 0 && looksSealed(await readEnd(file, size))
+    } finally {
+      await file.close()
+    }
+  }
+
+  #limits(): { producersMax: number; expirationMs: number } {
+    return { producersMax: PRODUCERS_MAX, expirationMs: this.#settings.producerExpirationMs }
+  }
+
+  async #openGrowing(base: Offset, size: number): Promise<void> {
+    const { disk, crypto } = this.#host
+    const path = segmentPath(this.identity, base)
+    const nowMs = this.#host.clock.wallMs()
+    const before = this.#state.producers
+    const loaded = await this.#loadTail(base, path, size)
+    const builder = loaded.builder ?? new SegmentBuilder(base, crypto)
+    const aborted = loaded.aborted ?? new AbortedList()
+    if (loaded.builder === null) this.#state.producers = before
+    const checkpointed = builder.dataLength
+    const file = await disk.open(path, { mode: 'write', direct: true })
+    let stub: Uint8Array | null
+    try {
+      if (!loaded.closed) {
+        const range = {
+          from: builder.dataLength,
+          to: size,
+          nextOffset: builder.endOffset,
+          epoch: builder.maxEpoch,
+        }
+        const result = await scanFile(crypto, file, range, (bytes, at, length) => {
+          builder.append(bytes, at, length)
+          this.#state.follow(bytes, at, length, nowMs, aborted)
+        })
+        if (result.outcome === 'corrupt') {
+          const gap = must(result.gaps[0], 'A corrupt scan names a gap')
+          throw this.#damaged(path, gap.fromOffset, gap.toOffset)
+        }
+      }
+      // What lies behind the last valid batch was never acknowledged, or is still in the journal.
+      if (size > builder.dataLength) await file.truncate(builder.dataLength)
+      stub = await readStub(file, builder.dataLength)
+    } finally {
+      await file.close()
+    }
+    const bytes = new SegmentBytes(
+      this.#host,
+      { directory: partitionDirectory(this.identity), path },
+      { length: builder.dataLength, synced: loaded.closed ? builder.dataLength : checkpointed, exists: true, stub },
+    )
+    this.#segments.push(
+      new Segment(this.#host, {
+        base,
+        bytes,
+        aborted,
+        builder,
+        sealed: null,
+        tail: loaded.tail,
+        tailFile: loaded.file,
+      }),
+    )
+  }
+
+  async #loadTail(
+    base: Offset,
+    path: string,
+    size: number,
+  ): Promise<{
+    readonly builder: SegmentBuilder | null
+    readonly aborted: AbortedList | null
+    readonly closed: boolean
+    readonly tail: SegmentTail | null
+    readonly file: DiskFile | null
+  }> {
+    const { disk, crypto } = this.#host
+    const name = tailPath(path)
+    const names = await disk.list(partitionDirectory(this.identity))
+    const none = { builder: null, aborted: null, closed: false, tail: null, file: null }
+    if (!names.includes(name.slice(name.lastIndexOf('/') + 1))) return none
+    const file = await disk.open(name, { mode: 'write' })
+    const options = { crypto, baseOffset: base, producerLimits: this.#limits() }
+    const { tail, checkpoint } = await SegmentTail.load(file, size, options)
+    if (checkpoint === null) return { ...none, tail, file }
+    this.#state.producers = checkpoint.producers
+    for (const { epoch, start } of checkpoint.lineage.entries()) {
+      if (epoch > (this.#state.lineage.latestEpoch ?? -1)) this.#state.lineage.append(epoch, start)
+    }
+    const { builder, aborted, closed } = checkpoint
+    return { builder, aborted, closed, tail, file }
+  }
+
+  /**
+   * Applies one frame of the journal, in journal order. Batches that the segment already has are
+   * skipped. Throws `corrupt` when the frame does not continue the log.
+   */
+  async replay(frame: Frame, payload: Uint8Array): Promise<void> {
+    if (frame.kind === FrameKind.epochStart) {
+      const epoch = leaderEpoch(frame.epoch)
+      const latest = this.#state.lineage.latestEpoch ?? -1
+      if (epoch > latest && frame.baseOffset === this.#end) {
+        this.#state.lineage.append(epoch, offset(frame.baseOffset))
+      }
+      return
+    }
+    let segment = this.#segments.at(-1)
+    if (segment === undefined || frame.segmentBase > segment.base) {
+      // Everything before this frame was skipped or applied, so the old segment is complete.
+      const end = this.#end
+      if (segment === undefined ? frame.position > 0 : frame.segmentBase !== end) {
+        throw this.#damaged(segmentPath(this.identity, frame.segmentBase), end, frame.baseOffset)
+      }
+      if (segment !== undefined && segment.sealed === null) segment.finish(this.#state)
+      segment = Segment.create(this.#host, this.identity, offset(frame.segmentBase))
+      if (this.#segments.length === 0) this.#logStart = offset(Math.max(this.#logStart, frame.segmentBase))
+      this.#segments.push(segment)
+    }
+    if (frame.segmentBase < segment.base) return
+    if (segment.sealed !== null) return
+    const have = segment.bytes.length - frame.position
+    if (have >= payload.length) return
+    if (have < 0) throw this.#damaged(segment.path, segment.end, frame.baseOffset)
+    const nowMs = this.#host.clock.wallMs()
+    let at = 0
+    while (at < payload.length) {
+      const length = batchBytesOf(payload, at)
+      if (at >= have) {
+        const batch = payload.subarray(at, at + length)
+        assert(segment.bytes.append(batch), 'Recovery leaves room in the cache')
+        segment.noteBatch(batch, nowMs)
+        this.#state.follow(batch, 0, length, nowMs, segment.aborted)
+        this.replayedBytes += length
+      }
+      at += length
+    }
+    const { arena } = this.#host
+    if (arena.heldBytes > arena.capacityBytes / 4) await segment.bytes.flush()
+  }
+
+  /** The open log. */
+  async finish(): Promise<PartitionLog> {
+    for (const segment of this.#segments.slice(0, -1)) {
+      if (segment.sealed !== null) continue
+      if (!segment.finished) segment.finish(this.#state)
+      await segment.seal()
+    }
+    const last = this.#segments.at(-1)
+    if (last === undefined) {
+      this.#segments.push(Segment.create(this.#host, this.identity, this.#logStart))
+    } else if (last.sealed !== null) {
+      this.#segments.push(Segment.create(this.#host, this.identity, last.end))
+    }
+    const first = must(this.#segments[0], 'A log has a segment')
+    const nextOffset = must(this.#segments.at(-1), 'A log has a segment').end
+    return new PartitionLog(this.#host, this.identity, this.#settings, {
+      segments: this.#segments,
+      state: this.#state,
+      logStart: offset(Math.min(Math.max(this.#logStart, first.base), nextOffset)),
+      nextOffset,
+      persistedEnd: first.base,
+    })
+  }
+
+  #damaged(path: string, from: number, to: number): OperatingError {
+    return new OperatingError(
+      'corrupt',
+      `Cannot open partition ${this.identity.index} of topic ${this.identity.topicId}: ` +
+        `offsets ${from} to ${to} are damaged or missing at ${path}; nothing was changed`,
+    )
+  }
+}
+
+/** The last bytes of a file, at most 4 KiB, ending where it ends. */
+async function readEnd(file: DiskFile, size: number): Promise<Uint8Array> {
+  const from = alignDown(Math.max(0, size - DIRECT_ALIGNMENT), DIRECT_ALIGNMENT)
+  const memory = pageAlignedMemory(65536)
+  const got = await file.read(from, memory)
+  const length = Math.min(got, size - from)
+  return memory.subarray(Math.max(0, length - DIRECT_ALIGNMENT), length)
+}
+
+/** The bytes of the last partial block of a file of `length` bytes; null when there is none. */
+async function readStub(file: DiskFile, length: number): Promise<Uint8Array | null> {
+  const from = alignDown(length, DIRECT_ALIGNMENT)
+  if (from === length) return null
+  const memory = pageAlignedMemory(alignUp(DIRECT_ALIGNMENT, 65536))
+  const got = await file.read(from, memory)
+  assert(got >= length - from, 'A partial block is in the file')
+  return Uint8Array.from(memory.subarray(0, length - from))
+}
