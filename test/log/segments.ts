@@ -6,7 +6,7 @@ import { Producers } from '../../src/log/producers.ts'
 import { sealTrailer } from '../../src/log/sealed-segment.ts'
 import { SegmentBuilder } from '../../src/log/segment-builder.ts'
 import type { SegmentHashes } from '../../src/log/segment-hash.ts'
-import type { TailParts } from '../../src/log/segment-tail.ts'
+import type { TailParts } from '../../src/log/tail-block.ts'
 import { crypto, joined, makeBatch, makeMarker } from './batches.ts'
 
 export const LIMITS = { producersMax: 1_000, expirationMs: 86_400_000 }
