@@ -57,7 +57,10 @@ export interface ScanGap {
   /** Bytes `[from, to)` that belong to no valid batch. */
   readonly from: number
   readonly to: number
-  /** Offsets `[fromOffset, toOffset)` that are missing with them; equal when the end is unknown. */
+  /**
+   * Offsets `[fromOffset, toOffset)` that are missing with them; equal when the end is unknown. With
+   * an `epoch` fault it may be the batch just before whose epoch is damaged.
+   */
   readonly fromOffset: Offset
   readonly toOffset: Offset
   readonly fault: BatchFault
@@ -177,7 +180,7 @@ class Scan {
     this.#limit = range.to
     this.#bytesMax = range.batchBytesMax ?? BATCH_BYTES_MAX
     this.#expect = { nextOffset: range.nextOffset, epoch: range.epoch, gaps: range.gaps === true }
-    this.#behind = { nextOffset: range.nextOffset, epoch: range.epoch, gaps: true }
+    this.#behind = { nextOffset: range.nextOffset, epoch: leaderEpoch(-1), gaps: true }
     this.#position = range.from
     this.#end = range.from
   }
@@ -277,7 +280,9 @@ class Scan {
         return { from: this.#searching, least: Math.min(64, this.#limit - this.#searching) }
       }
       this.#zeros = false
-      const length = this.#checkBehind(bytes, next, end)
+      // The faulty batch itself may be whole and only out of its place.
+      const self = this.#searching === this.#position
+      const length = self ? BatchFault.offset : this.#checkBehind(bytes, next, end)
       if (length > 0) return this.#resume(bytes, next)
       if (length === BatchFault.short) {
         const wanted = this.#whole(bytes, this.#searching, start, end)
@@ -298,10 +303,12 @@ class Scan {
     return least <= this.#limit - position ? { from: position, least } : null
   }
 
-  /** The length of a batch at `at` that may stand behind the fault, or its fault. */
+  /**
+   * The length of a batch at `at` that may stand behind the fault, or its fault. Its epoch proves
+   * nothing: one damaged epoch that is too high must not make all that follows look torn.
+   */
   #checkBehind(bytes: Uint8Array, at: number, end: number): number {
     this.#behind.nextOffset = this.#expect.nextOffset
-    this.#behind.epoch = this.#expect.epoch
     const header = checkHeader(bytes, at, end, this.#behind, this.#bytesMax)
     if (header < 0) return header
     const ahead = baseOffsetOf(bytes, at) - this.#expect.nextOffset
@@ -316,6 +323,7 @@ class Scan {
     if (!this.#noteGap(this.#searching, next)) return null
     this.#position = this.#searching
     this.#expect.nextOffset = next
+    this.#expect.epoch = leaderEpochOf(bytes, at)
     this.#fault = null
     this.#stage = 'walk'
     return 'go on'

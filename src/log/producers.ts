@@ -267,8 +267,8 @@ export class Producers {
   #evict(): void {
     const idle = [...this.#entries.values()].filter((entry) => entry.transactionStart === NONE)
     idle.sort((a, b) => a.touchedMs - b.touchedMs)
-    const count = Math.max(1, Math.floor(this.#limits.producersMax / 64))
-    for (const entry of idle.slice(0, count)) this.#entries.delete(entry.producerId)
+    idle.length = Math.min(idle.length, Math.max(1, Math.floor(this.#limits.producersMax / 64)))
+    for (const entry of idle) this.#entries.delete(entry.producerId)
   }
 }
 

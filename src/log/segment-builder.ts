@@ -44,6 +44,8 @@ const boundedTimestamp = (value: number): number =>
 export class SegmentBuilder implements SegmentState {
   readonly baseOffset: Offset
   readonly index: SparseIndex
+  /** Bytes of data that one index entry stands for. */
+  readonly indexInterval: number
   endOffset: Offset
   dataLength = 0
   batchCount = 0
@@ -52,7 +54,6 @@ export class SegmentBuilder implements SegmentState {
   maxTimestamp: number = NO_TIMESTAMP
   maxEpoch: LeaderEpoch = leaderEpoch(-1)
   readonly #crypto: Crypto
-  readonly #interval: number
   readonly #prefixes = new Uint8Array(PENDING_PREFIXES * BATCH_PREFIX_BYTES)
   #pending = 0
   #intervalCrc = 0
@@ -63,7 +64,7 @@ export class SegmentBuilder implements SegmentState {
     this.endOffset = baseOffset
     this.index = new SparseIndex(baseOffset)
     this.#crypto = crypto
-    this.#interval = intervalBytes
+    this.indexInterval = intervalBytes
   }
 
   /** Takes the batch `bytes[at, at + length)`, checked by the caller, as the next of the segment. */
@@ -72,7 +73,7 @@ export class SegmentBuilder implements SegmentState {
     assert(base >= this.endOffset, 'A batch continues its segment')
     assert(length >= BATCH_PREFIX_BYTES, 'A batch has a header')
     const first = this.batchCount === 0
-    if (first || this.dataLength - this.#intervalStart >= this.#interval) {
+    if (first || this.dataLength - this.#intervalStart >= this.indexInterval) {
       if (!first) this.settle()
       // The first entry stands for the segment's base even if compaction removed that offset.
       this.index.add({ offset: first ? this.baseOffset : base, position: this.dataLength })
@@ -98,7 +99,7 @@ export class SegmentBuilder implements SegmentState {
     if (this.index.length > 0) this.index.sealLast(this.#intervalCrc)
   }
 
-  /** Goes on from a state and an index that were stored; only on a fresh builder. */
+  /** Goes on from a state and an index that were stored; those from `first` on replace what is there. */
   restore(
     state: SegmentState,
     entries: { readonly first: number; readonly bytes: Uint8Array },

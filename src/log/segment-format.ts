@@ -88,6 +88,7 @@ export function encodeTrailer(crypto: Crypto, parts: TrailerParts): Uint8Array {
   const size = sections.reduce((sum, section) => sum + section.bytes.length + TABLE_ENTRY_BYTES, 0)
   const to = new Writer(size + FOOTER_BYTES)
   for (const section of sections) to.raw(section.bytes)
+  const table = to.at
   let position = state.dataLength
   for (const section of sections) {
     to.uint16(section.kind)
@@ -101,7 +102,7 @@ export function encodeTrailer(crypto: Crypto, parts: TrailerParts): Uint8Array {
   const footer = to.at
   writeFooter(to, parts, trailerCrc)
   assert(to.at === size + FOOTER_BYTES, 'A trailer is as long as announced')
-  const crc = crypto.crc32c(to.bytes().subarray(footer, footer + CRC_AT))
+  const crc = crypto.crc32c(to.bytes().subarray(table, footer + CRC_AT))
   to.patchUint32(footer + CRC_AT, crc)
   return to.bytes()
 }
@@ -146,13 +147,15 @@ export function decodeFooter(
   if (!looksSealed(tailView)) throw new FormatError('A file does not end like a sealed segment')
   const start = tailView.length - FOOTER_BYTES
   const from = new Reader(tailView, start)
-  const crc = new Reader(tailView, start + CRC_AT).uint32()
-  if (crypto.crc32c(tailView.subarray(start, start + CRC_AT)) !== crc) {
-    throw new FormatError('A segment footer fails its CRC')
-  }
   if (from.uint16() !== SEGMENT_VERSION) throw new FormatError('A segment has an unknown version')
   const flags = from.uint16()
   const count = from.uint32()
+  const tableAt = start - count * TABLE_ENTRY_BYTES
+  if (count > SECTIONS_MAX || tableAt < 0) throw new FormatError('A segment table does not fit')
+  const crc = new Reader(tailView, start + CRC_AT).uint32()
+  if (crypto.crc32c(tailView.subarray(tableAt, start + CRC_AT)) !== crc) {
+    throw new FormatError('A segment footer fails its CRC')
+  }
   const footer = {
     dataLength: from.int64(),
     batchCount: from.int64(),
@@ -168,9 +171,6 @@ export function decodeFooter(
     compacted: (flags & FLAG_COMPACTED) !== 0,
   }
   checkFooter(footer, flags, fileSize)
-  if (count > SECTIONS_MAX) throw new FormatError('A segment has too many sections')
-  const tableAt = start - count * TABLE_ENTRY_BYTES
-  if (tableAt < 0) throw new FormatError('A segment table does not fit the file')
   const table = new Reader(tailView, tableAt, start)
   const sections = readTable(table, count, footer.dataLength, fileSize - FOOTER_BYTES)
   return { ...footer, sections }

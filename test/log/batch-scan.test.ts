@@ -55,7 +55,7 @@ describe('scanBytes()', () => {
     const to = from + (parts[1] as Uint8Array).length
     for (let at = from; at < to; at++) {
       const result = scan(flipped(bytes, at * 8 + (at % 8)))
-      if (at >= from + 12 && at < from + 16) continue // the epoch: see the next test
+      if (at >= from + 12 && at < from + 16) continue // the epoch: see the next tests
       expect(result.outcome).toBe('corrupt')
       expect(result.gaps).toEqual([
         expect.objectContaining({ from, to, fromOffset: 3, toOffset: 6 }),
@@ -80,6 +80,24 @@ describe('scanBytes()', () => {
       toOffset: 2,
       fault: BatchFault.epoch,
     })
+  })
+
+  it('never calls a log torn because one epoch in it was damaged', () => {
+    const parts = log(6)
+    const bytes = joined(parts)
+    const second = (parts[0] as Uint8Array).length
+    for (let bit = (second + 12) * 8; bit < (second + 16) * 8; bit++) {
+      const result = scan(flipped(bytes, bit))
+      expect(result).toMatchObject({ outcome: 'corrupt', end: bytes.length, nextOffset: 18 })
+      expect(result.gaps.length).toBe(1)
+      expect(result.gaps[0]?.fault).toBe(BatchFault.epoch)
+      expect(result.batches).toBe(5)
+    }
+  })
+
+  it('calls a whole last batch in the wrong place torn', () => {
+    const bytes = joined([makeBatch({ base: 0 }), makeBatch({ base: 5 })])
+    expect(scan(bytes)).toMatchObject({ outcome: 'torn', end: 101, fault: BatchFault.offset })
   })
 
   it('lists several gaps and goes on behind each', () => {
