@@ -1,0 +1,46 @@
+// What several commands share: flags that mean the same everywhere, and a client that is closed
+// whatever happens. Kept to that.
+import type { Command } from 'commander'
+import { Client } from '../client/client.ts'
+import type { Io } from '../io.ts'
+import { hostPort } from '../values.ts'
+
+/** Flags of every client command. */
+export interface ClientFlags {
+  readonly bootstrap: string
+}
+
+/** Flags of every listing. */
+export interface ListingFlags extends ClientFlags {
+  readonly json?: true
+}
+
+/** Adds `--bootstrap`. */
+export function withBootstrap(command: Command): Command {
+  return command.option('--bootstrap <host:port>', 'any broker of the cluster', '127.0.0.1:9092')
+}
+
+/** Adds `--bootstrap` and `--json`. */
+export function withListing(command: Command): Command {
+  return withBootstrap(command).option('--json', 'print JSON')
+}
+
+/** Gathers the values of a repeatable flag. */
+export function collect(value: string, previous: readonly string[]): string[] {
+  return [...previous, value]
+}
+
+/** Runs `work` with a connected client and closes it afterwards. */
+export async function withClient<Result>(
+  flags: ClientFlags,
+  io: Io,
+  work: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  const bootstrap = hostPort(flags.bootstrap, '--bootstrap')
+  const client = await Client.connect(bootstrap, io.stopped)
+  try {
+    return await work(client)
+  } finally {
+    client.close()
+  }
+}

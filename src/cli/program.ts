@@ -1,0 +1,96 @@
+// The command line as a whole: which commands there are, how a run ends, and how failures read. A
+// usage error is one sentence that says what to do, exit code 2; any other failure one sentence on
+// stderr, exit code 1. This is the CLI's wall: what is thrown below ends here.
+import { Command, CommanderError } from 'commander'
+import { KafkaError, UsageError } from '../base/errors.ts'
+import { errorName } from '../base/error-codes.ts'
+import { benchCommand } from './commands/bench.ts'
+import { configCommand } from './commands/config.ts'
+import { consumeCommand } from './commands/consume.ts'
+import { dumpCommand } from './commands/dump.ts'
+import { groupCommand } from './commands/group.ts'
+import { produceCommand } from './commands/produce.ts'
+import { startCommand } from './commands/start.ts'
+import { topicCommand } from './commands/topic.ts'
+import type { Io } from './io.ts'
+import type { Services } from './services.ts'
+
+/** Runs one command line, the words after the program's name; resolves with the exit code. */
+export async function run(argv: readonly string[], io: Io, services: Services): Promise<number> {
+  const program = buildProgram(io, services)
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return 0
+  } catch (error) {
+    return report(error, io, argv)
+  }
+}
+
+/** All commands, wired to the given terminal and services. */
+export function buildProgram(io: Io, services: Services): Command {
+  const program = new Command('stratalog')
+    .description('A cloud-tiered distributed log that speaks the Apache Kafka protocol.')
+    .showSuggestionAfterError()
+  if (services.startBroker !== undefined) program.addCommand(startCommand(io, services.startBroker))
+  program.addCommand(topicCommand(io))
+  program.addCommand(groupCommand(io))
+  program.addCommand(produceCommand(io))
+  program.addCommand(consumeCommand(io))
+  program.addCommand(benchCommand(io))
+  if (services.decoders !== undefined) program.addCommand(dumpCommand(io, services.decoders))
+  if (services.explainConfig !== undefined) {
+    program.addCommand(configCommand(io, services.explainConfig))
+  }
+  settle(program, io)
+  return program
+}
+
+/** No command may exit or print by itself; applied to every command below as well. */
+function settle(command: Command, io: Io): void {
+  command.exitOverride()
+  command.configureOutput({
+    writeOut: (text) => void io.out.write(text),
+    writeErr: (text) => void io.err.write(text),
+    outputError: () => undefined,
+  })
+  for (const child of command.commands) settle(child, io)
+}
+
+async function report(error: unknown, io: Io, argv: readonly string[]): Promise<number> {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0 // --help
+    // `stratalog` or `stratalog topic` alone: commander has shown the help.
+    if (error.code === 'commander.help') return 2
+    await io.err.write(`stratalog: ${sentence(error.message, argv)}\n`)
+    return 2
+  }
+  if (error instanceof UsageError) {
+    await io.err.write(`stratalog: ${error.message}\n`)
+    return 2
+  }
+  if (io.stopped.aborted && isAbort(error)) return 130
+  await io.err.write(`stratalog: ${describe(error)}\n`)
+  return 1
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError'
+}
+
+/** Commander's two lines as one sentence that says what to do. */
+function sentence(message: string, argv: readonly string[]): string {
+  const [first = '', hint] = message.replace(/^error: /, '').split('\n')
+  const meant = hint === undefined ? null : /^\(Did you mean (.*)\?\)$/.exec(hint)
+  if (meant !== null) return `${first}; did you mean ${String(meant[1])}?`
+  const command = argv.filter((word) => /^[a-z]+$/.test(word)).slice(0, 1)
+  return `${first}; see 'stratalog ${[...command, '--help'].join(' ')}'`
+}
+
+/** One line for a failure: what was done, why it failed. */
+export function describe(error: unknown): string {
+  if (error instanceof KafkaError) return `${error.message} (${errorName(error.code)})`
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : ''
+  const text = error.message.includes(cause.slice(2)) ? error.message : error.message + cause
+  return text.replaceAll('\n', ' ')
+}

@@ -1,0 +1,71 @@
+// What the command line needs from the rest of the program, as shapes: a broker to start, settings
+// to explain, decoders of our files. The entry point wires them; a command whose service is
+// absent is not listed, so that the help never names what does not work.
+import type { HostPort } from './values.ts'
+
+/** What `start` was told by its flags. What is absent comes from file, environment or default. */
+export interface StartOptions {
+  readonly dataDir?: string
+  readonly kafka?: HostPort
+  readonly http?: HostPort
+  readonly nodeId?: number
+  readonly cores?: number
+  readonly clusterId?: string
+  readonly peers?: readonly PeerAddress[]
+  readonly internal?: HostPort
+  readonly rack?: string
+  readonly store?: string
+  /** `--set name=value`: settings by their dotted names, the last of a name wins. */
+  readonly settings: Readonly<Record<string, string>>
+  readonly configFile?: string
+}
+
+/** Another broker of the cluster, by its node id. */
+export interface PeerAddress extends HostPort {
+  readonly nodeId: number
+}
+
+/** A broker that serves. */
+export interface RunningBroker {
+  readonly kafka: HostPort
+  readonly http: HostPort
+  /** Drains and flushes; idempotent. */
+  close(): Promise<void>
+  /** Resolves with the reason when the broker has to stop by itself. */
+  readonly failed?: Promise<Error>
+}
+
+/** One setting as it stands. */
+export interface SettingRow {
+  readonly name: string
+  readonly value: string
+  /** default, file, environment or flag. */
+  readonly source: string
+  readonly default: string
+  /** The environment variable that sets it. */
+  readonly environment: string
+  readonly description: string
+}
+
+/** One line of a dump: names and values in the order to print. */
+export type DumpRow = Readonly<Record<string, string | number | boolean | null>>
+
+/** A reader of one of our file formats. */
+export interface FileDecoder {
+  /** What the format is called, e.g. `segment`. */
+  readonly name: string
+  /** Whether the file is of this format, by its name and its first (up to 4096) bytes. */
+  matches(name: string, head: Uint8Array): boolean
+  /** Reads the file at `path`; throws FormatError where its bytes do not follow the format. */
+  dump(path: string): AsyncIterable<DumpRow>
+}
+
+/** What the entry point wires. */
+export interface Services {
+  startBroker?(options: StartOptions): Promise<RunningBroker>
+  explainConfig?(options: {
+    readonly configFile?: string
+    readonly settings: Readonly<Record<string, string>>
+  }): Promise<readonly SettingRow[]>
+  decoders?(): Promise<readonly FileDecoder[]>
+}
