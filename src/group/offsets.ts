@@ -4,8 +4,8 @@
 // the driver. Transactional commits (staged until their marker lands) are not kept here yet:
 // `isStaged` is their place, and everything is stable while it answers false [O6].
 import { ErrorCode } from '../base/error-codes.ts'
-import { CONSUMER_PROTOCOL_TYPE } from './subscription.ts'
-import type { GroupState } from './classic-types.ts'
+import { CONSUMER_PROTOCOL_TYPE } from './classic/subscription.ts'
+import type { GroupState } from './classic/types.ts'
 
 /** A position that a group committed. */
 export interface CommittedOffset {
@@ -46,6 +46,11 @@ export class GroupOffsets {
   /** Every topic with its partitions. */
   topics(): IterableIterator<[string, ReadonlyMap<number, CommittedOffset>]> {
     return this.#topics.entries()
+  }
+
+  /** The partitions of a topic that have an offset; a list of its own. */
+  partitionsOf(topic: string): readonly number[] {
+    return [...(this.#topics.get(topic)?.keys() ?? [])]
   }
 
   set(topic: string, partition: number, committed: CommittedOffset): void {

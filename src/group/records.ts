@@ -6,7 +6,7 @@
 import { FormatError } from '../base/errors.ts'
 import { Reader } from '../base/reader.ts'
 import { Writer } from '../base/writer.ts'
-import type { StoredGroup, StoredMember } from './classic-types.ts'
+import type { StoredGroup, StoredMember } from './classic/types.ts'
 import type { CommittedOffset } from './offsets.ts'
 
 const KEY_OFFSET_LEGACY = 0

@@ -4,7 +4,7 @@ import { FormatError } from '../../src/base/errors.ts'
 import { decodeRecord, encodeRecord } from '../../src/group/records.ts'
 import type { CommittedOffset } from '../../src/group/offsets.ts'
 import type { GroupRecord } from '../../src/group/records.ts'
-import { bytes } from './harness.ts'
+import { bytes } from './classic/harness.ts'
 
 const hex = (value: Uint8Array | null): string | null =>
   value === null ? null : Buffer.from(value).toString('hex')

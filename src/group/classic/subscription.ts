@@ -1,8 +1,8 @@
 // Reads the topics out of a consumer's subscription, the member metadata of protocol type
 // "consumer". Version 0 is a prefix of all later versions, so only that part is read. The
 // coordinator needs the topics for two decisions only: which offsets may be deleted or may expire.
-import { FormatError } from '../base/errors.ts'
-import { Reader } from '../base/reader.ts'
+import { FormatError } from '../../base/errors.ts'
+import { Reader } from '../../base/reader.ts'
 
 /** The protocol type whose metadata this module understands. */
 export const CONSUMER_PROTOCOL_TYPE = 'consumer'

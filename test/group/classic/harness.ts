@@ -1,7 +1,7 @@
 // One classic group under a hand-driven clock. Stores become durable at once unless a test holds
 // them; replies are kept by ticket so that a test can look at them when it likes.
 import { expect } from 'vitest'
-import { ClassicGroup } from '../../src/group/classic-group.ts'
+import { ClassicGroup } from '../../../src/group/classic/group.ts'
 import type {
   ClassicLimits,
   GroupEffect,
@@ -11,7 +11,7 @@ import type {
   JoinReply,
   StoredGroup,
   SyncReply,
-} from '../../src/group/classic-types.ts'
+} from '../../../src/group/classic/types.ts'
 
 export const LIMITS: ClassicLimits = {
   membersMax: 1000,

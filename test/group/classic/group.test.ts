@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { ErrorCode } from '../../src/base/error-codes.ts'
-import { ClassicGroup } from '../../src/group/classic-group.ts'
+import { ErrorCode } from '../../../src/base/error-codes.ts'
+import { ClassicGroup } from '../../../src/group/classic/group.ts'
 import { bytes, protocols, World } from './harness.ts'
 
 const E = ErrorCode

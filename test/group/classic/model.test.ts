@@ -3,9 +3,9 @@
 // random. What must hold is checked at every answer and once more after everything has settled.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ErrorCode } from '../../src/base/error-codes.ts'
-import { ClassicGroup } from '../../src/group/classic-group.ts'
-import type { JoinReply, StoredGroup, SyncReply } from '../../src/group/classic-types.ts'
+import { ErrorCode } from '../../../src/base/error-codes.ts'
+import { ClassicGroup } from '../../../src/group/classic/group.ts'
+import type { JoinReply, StoredGroup, SyncReply } from '../../../src/group/classic/types.ts'
 import { World } from './harness.ts'
 
 const E = ErrorCode

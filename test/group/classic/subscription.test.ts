@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { FormatError } from '../../src/base/errors.ts'
-import { Writer } from '../../src/base/writer.ts'
+import { FormatError } from '../../../src/base/errors.ts'
+import { Writer } from '../../../src/base/writer.ts'
 import {
   assignedPartitions,
   subscribedTopics,
   unionOfTopics,
-} from '../../src/group/subscription.ts'
+} from '../../../src/group/classic/subscription.ts'
 
 const encode = (version: number, topics: readonly string[], rest: Uint8Array): Uint8Array => {
   const writer = new Writer()

@@ -1,13 +1,13 @@
 // The requests of the classic group protocol against one group: for each state, what a JoinGroup,
 // SyncGroup, Heartbeat, LeaveGroup or commit means and which code it gets. A pure state machine:
 // an event goes in, effects come out; deadlines are asked for (`earliestMs`) and fed back by
-// `expire`. How generations follow each other, and the legal transitions: classic-rebalance.ts.
-import { assert, must } from '../base/assert.ts'
-import { ErrorCode } from '../base/error-codes.ts'
-import { Rebalance } from './classic-rebalance.ts'
-import { restoredMember, sameProtocols } from './classic-roster.ts'
-import type { Member } from './classic-roster.ts'
-import { joinFailed, noBytes, syncFailed } from './classic-types.ts'
+// `expire`. How generations follow each other, and the legal transitions: rebalance.ts.
+import { assert, must } from '../../base/assert.ts'
+import { ErrorCode } from '../../base/error-codes.ts'
+import { Rebalance } from './rebalance.ts'
+import { restoredMember, sameProtocols } from './roster.ts'
+import type { Member } from './roster.ts'
+import { joinFailed, noBytes, syncFailed } from './types.ts'
 import type {
   ClassicLimits,
   GroupDescription,
@@ -18,8 +18,8 @@ import type {
   MemberIdentity,
   StoredGroup,
   SyncEvent,
-} from './classic-types.ts'
-import { describeGroup, joinReplyOf, storedForm, syncReplyOf } from './classic-views.ts'
+} from './types.ts'
+import { describeGroup, joinReplyOf, storedForm, syncReplyOf } from './views.ts'
 
 /** A static member's new id on its way to the log. */
 interface Replacement {

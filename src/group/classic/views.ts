@@ -1,9 +1,9 @@
 // A classic group as others see it: the leader, a member, the log, an administrator. Pure
 // functions of the group's present state; nothing here changes it.
-import { ErrorCode } from '../base/error-codes.ts'
-import { metadataFor } from './classic-roster.ts'
-import type { Member, Roster } from './classic-roster.ts'
-import { noBytes } from './classic-types.ts'
+import { ErrorCode } from '../../base/error-codes.ts'
+import { metadataFor } from './roster.ts'
+import type { Member, Roster } from './roster.ts'
+import { noBytes } from './types.ts'
 import type {
   GroupDescription,
   GroupState,
@@ -11,7 +11,7 @@ import type {
   JoinReply,
   StoredGroup,
   SyncReply,
-} from './classic-types.ts'
+} from './types.ts'
 
 /** The part of a group's state that can be seen. */
 export interface GroupView {

@@ -8,12 +8,12 @@
 //   any → Dead                                deleted, or led by another broker now
 //
 // It owns the deadlines and answers the requests that wait. It does not know which request led
-// to a step: that is classic-group.ts.
-import { assert } from '../base/assert.ts'
-import { ErrorCode } from '../base/error-codes.ts'
-import { isWaiting, Roster } from './classic-roster.ts'
-import type { Member } from './classic-roster.ts'
-import { joinFailed, noBytes, syncFailed } from './classic-types.ts'
+// to a step: that is group.ts.
+import { assert } from '../../base/assert.ts'
+import { ErrorCode } from '../../base/error-codes.ts'
+import { isWaiting, Roster } from './roster.ts'
+import type { Member } from './roster.ts'
+import { joinFailed, noBytes, syncFailed } from './types.ts'
 import type {
   ClassicLimits,
   GroupEffect,
@@ -22,8 +22,8 @@ import type {
   JoinReply,
   StoredGroup,
   SyncReply,
-} from './classic-types.ts'
-import { joinedMembers, joinReplyOf, storedForm, syncReplyOf } from './classic-views.ts'
+} from './types.ts'
+import { joinedMembers, joinReplyOf, storedForm, syncReplyOf } from './views.ts'
 import { CONSUMER_PROTOCOL_TYPE, unionOfTopics } from './subscription.ts'
 
 const PREVIOUS: Readonly<Record<GroupState, readonly GroupState[]>> = {

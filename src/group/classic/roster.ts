@@ -2,9 +2,9 @@
 // join, who was given an id and has not come back, which static member owns which instance id,
 // and how many members support each protocol. All counts are kept as members change, so that a
 // thousand joins cost a thousand steps. It knows nothing of states, replies or time.
-import { assert, must } from '../base/assert.ts'
-import { ErrorCode } from '../base/error-codes.ts'
-import type { GroupProtocol, MemberIdentity, StoredMember } from './classic-types.ts'
+import { assert, must } from '../../base/assert.ts'
+import { ErrorCode } from '../../base/error-codes.ts'
+import type { GroupProtocol, MemberIdentity, StoredMember } from './types.ts'
 
 /** One member. Mutable; only the roster and the group change it. */
 export interface Member {
