@@ -3,7 +3,8 @@
 // wire is. One DataView per reader; strings are decoded as UTF-8. It knows nothing of messages.
 import { FormatError } from './errors.ts'
 
-const utf8 = new TextDecoder()
+// A leading U+FEFF is data here, not a mark to drop: what was written must read back the same.
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** Reads primitives from `bytes[at, end)`. Every method throws FormatError when the bytes run out. */
 export class Reader {
