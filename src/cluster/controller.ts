@@ -22,8 +22,8 @@ import { encodeEntry } from './records.ts'
 export interface ControllerLog {
   /**
    * Appends entries in order. Resolves once all of them are committed and applied to what
-   * `image()` returns; rejects, with a KafkaError that may be told to a client, when this node may no
-   * longer propose; then it is unknown whether they will be.
+   * `image()` returns; rejects, with a KafkaError that a client may be told, when this node
+   * may no longer propose; then it is unknown whether they will be.
    */
   propose(entries: readonly Uint8Array[]): Promise<void>
   /** The image with everything applied that is committed here. */
@@ -41,7 +41,7 @@ export interface BrokerIdentity {
   readonly epoch: number
 }
 
-/** Decides all changes of the metadata. Every method throws KafkaError 41 where it cannot decide. */
+/** Decides all changes of the metadata. Methods throw KafkaError 41 where it cannot decide. */
 export class Controller {
   readonly #log: ControllerLog
   readonly #policy: ControllerPolicy

@@ -54,7 +54,7 @@ export const registerBroker = (
 ): Decision<{ readonly epoch: number }> => {
   const { clusterId, ...rest } = registration
   if (clusterId !== image.clusterId) {
-    const text = `Cannot register broker ${rest.id}: it belongs to cluster ${clusterId}, this is ${image.clusterId}`
+    const text = `Cannot register broker ${rest.id} of ${clusterId} in ${image.clusterId}`
     throw new KafkaError(ErrorCode.INCONSISTENT_CLUSTER_ID, text)
   }
   const before = image.broker(rest.id)

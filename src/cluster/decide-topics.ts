@@ -111,7 +111,7 @@ const assignmentFault = (image: ClusterImage, ids: readonly number[]): string | 
   const unknown = ids.find((id) => image.broker(id) === undefined)
   return unknown === undefined
     ? null
-    : `The manual partition assignment includes broker ${unknown}, but no such broker is registered.`
+    : `The manual partition assignment names broker ${unknown}, which is not registered.`
 }
 
 const placeManually = (image: ClusterImage, topic: NewTopic): Placement => {
@@ -329,14 +329,15 @@ const growthFault = (
     const message =
       wish.count === has
         ? `Topic already has ${has} partition(s).`
-        : `The topic ${wish.name} currently has ${has} partition(s); ${wish.count} would not be an increase.`
+        : `The topic ${wish.name} currently has ${has} partition(s); ` +
+          `${wish.count} would not be an increase.`
     return refuse(ErrorCode.INVALID_PARTITIONS, message)
   }
   const more = wish.count - has
   if (wish.assignments === null) return OK
   let fault: string | null = null
   if (wish.assignments.length !== more) {
-    fault = `Attempted to add ${more} additional partition(s), but only ${wish.assignments.length} assignment(s) were specified.`
+    fault = `Adding ${more} partition(s) takes as many assignments, not ${wish.assignments.length}.`
   }
   const replicas = topic.partitions.get(0)?.replicas.length ?? 0
   for (const ids of wish.assignments) {

@@ -10,7 +10,7 @@ export interface Outcome {
   readonly message: string | null
 }
 
-/** Entries to be proposed, in order, each indivisible; and what to answer once they are committed. */
+/** Entries to propose, in order, each indivisible; and what to answer once they are applied. */
 export interface Decision<Result> {
   readonly entries: readonly (readonly MetadataRecord[])[]
   readonly result: Result
@@ -32,7 +32,7 @@ export interface ControllerPolicy {
   topicConfigFault(configs: ConfigMap, replicas: number): string | null
   /** What is wrong with the dynamic settings of a broker ("" for the defaults of all), or null. */
   brokerConfigFault(brokerId: string, configs: ConfigMap): string | null
-  /** The value that appending to or subtracting from a list setting begins with; null if no list. */
+  /** What appending to or subtracting from a list setting begins with; null if it is no list. */
   listDefault(owner: 'topic' | 'broker', name: string): string | null
   /** Write and seal quorum of a topic with these settings. */
   quorum(configs: ConfigMap, replicas: number): Quorum

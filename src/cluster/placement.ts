@@ -86,7 +86,7 @@ export const copysets = (
 
 /**
  * Replicas of `count` new partitions, the preferred leader first. Fills the copyset with the least
- * load each time, and lets its member with the fewest leaders lead. Null when there are too few brokers.
+ * load each time, and lets its member with the fewest leaders lead. Null for too few brokers.
  */
 export const placePartitions = (options: {
   readonly brokers: readonly Candidate[]

@@ -42,14 +42,14 @@ export interface Quorum {
   readonly seal: number
 }
 
-/** Settings belong to a topic (by id) or to a broker (by id in decimal; "" is every broker's default). */
+/** Settings belong to a topic, by id, or to a broker, by id in decimal; "" is all brokers. */
 export type ConfigOwner = 'topic' | 'broker'
 
 /** One change to the metadata. */
 export type MetadataRecord =
   | { readonly kind: 'cluster'; readonly clusterId: string; readonly format: number }
   | {
-      /** A broker process came up; its epoch is larger than any that it had before. Starts fenced. */
+      /** A broker process came up; its epoch is larger than any before. It starts fenced. */
       readonly kind: 'broker'
       readonly id: number
       readonly epoch: number

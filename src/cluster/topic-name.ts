@@ -24,7 +24,7 @@ export const topicNameFault = (name: string): string | null => {
     return `Topic name is illegal, it can't be longer than ${TOPIC_NAME_LENGTH_MAX} characters`
   }
   if (!LEGAL.test(name)) {
-    return `Topic name "${name}" is illegal, it contains a character other than ASCII alphanumerics, '.', '_' and '-'`
+    return `Topic name "${name}" is illegal: it may have ASCII alphanumerics, '.', '_' and '-' only`
   }
   return null
 }

@@ -73,7 +73,7 @@ describe('Controller.createTopics()', () => {
     }
   })
 
-  it('refuses a topic that exists, and a name that comes twice, answering that once [A1]', async () => {
+  it('refuses a topic that exists, and answers a name that comes twice once [A1]', async () => {
     const { controller, log } = start()
     await controller.createTopics([topic('a')], false)
     const results = await controller.createTopics([topic('a'), topic('b'), topic('b')], false)
@@ -370,7 +370,7 @@ describe('Controller and its brokers', () => {
     expect(firsts).toEqual([0, 1, 2, 3, 4, 5].map((n) => n * PRODUCER_ID_BLOCK))
   })
 
-  it('moves what a fenced broker led where enough replicas live, and back when they return', async () => {
+  it('moves what a fenced broker led where enough replicas live', async () => {
     const { controller, log } = start(3)
     await controller.createTopics([topic('a', { replicas: 3, partitions: 1 })], false)
     const partition = () => log.image().topicByName('a')?.partitions.get(0)
@@ -391,7 +391,7 @@ describe('Controller and its brokers', () => {
 })
 
 describe('Controller and its log', () => {
-  it('decides on what is in flight, so that requests are pipelined and never contradict', async () => {
+  it('decides on what is in flight: requests are pipelined, never contradictory', async () => {
     const { controller, log } = start(1, true)
     const first = controller.createTopics([topic('a')], false)
     const second = controller.createTopics([topic('a'), topic('b')], false)
@@ -419,7 +419,7 @@ describe('Controller and its log', () => {
     expect((await second)[0]?.code).toBe(ErrorCode.TOPIC_ALREADY_EXISTS)
   })
 
-  it('forgets what was decided on top of a failed proposal, and begins again from the image', async () => {
+  it('forgets what was decided on top of a failed proposal, and begins again', async () => {
     const { controller, log } = start(1, true)
     const first = controller.createTopics([topic('a')], false)
     const second = controller.createTopics([topic('b')], false)

@@ -146,7 +146,7 @@ describe('applyEntry()', () => {
 })
 
 describe('extendLineage()', () => {
-  it('stays bounded over ever more epochs of one copyset, and keeps every change of copyset', () => {
+  it('stays bounded over many epochs, and keeps every change of copyset', () => {
     let lineage = extendLineage([], { epoch: 0, startOffset: 0, replicas: [1, 2, 3] })
     lineage = extendLineage(lineage, { epoch: 1, startOffset: 5, replicas: [2, 3, 4] })
     for (let epoch = 2; epoch < 500; epoch++) {
