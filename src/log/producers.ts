@@ -82,7 +82,7 @@ interface MutableVerdict {
 
 /** Producer state of one partition. One writer. */
 export class Producers {
-  readonly #limits: ProducerLimits
+  readonly limits: ProducerLimits
   readonly #entries = new Map<number, ProducerEntry>()
   readonly #open = new OpenTransactions()
   readonly #verdict: MutableVerdict = {
@@ -95,7 +95,7 @@ export class Producers {
 
   constructor(limits: ProducerLimits) {
     assert(limits.producersMax > 0, 'Producers need room for one')
-    this.#limits = limits
+    this.limits = limits
   }
 
   /** How many producers are remembered. */
@@ -209,7 +209,7 @@ export class Producers {
     let expired = 0
     for (const [id, entry] of this.#entries) {
       if (entry.transactionStart !== NONE) continue
-      if (nowMs - entry.touchedMs < this.#limits.expirationMs) continue
+      if (nowMs - entry.touchedMs < this.limits.expirationMs) continue
       this.#entries.delete(id)
       expired++
     }
@@ -248,7 +248,7 @@ export class Producers {
       return ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
     }
     // Full of open transactions only when a coordinator leaves them hanging: retriable for clients.
-    if (this.#entries.size >= this.#limits.producersMax && this.#open.count >= this.#entries.size) {
+    if (this.#entries.size >= this.limits.producersMax && this.#open.count >= this.#entries.size) {
       return ErrorCode.NOT_ENOUGH_REPLICAS
     }
     return ErrorCode.NONE
@@ -257,7 +257,7 @@ export class Producers {
   #entry(producerId: number, nowMs: number): ProducerEntry {
     const known = this.#entries.get(producerId)
     if (known !== undefined) return known
-    if (this.#entries.size >= this.#limits.producersMax) this.#evict()
+    if (this.#entries.size >= this.limits.producersMax) this.#evict()
     const entry = new ProducerEntry(producerId, nowMs)
     this.#entries.set(producerId, entry)
     return entry
@@ -267,7 +267,7 @@ export class Producers {
   #evict(): void {
     const idle = [...this.#entries.values()].filter((entry) => entry.transactionStart === NONE)
     idle.sort((a, b) => a.touchedMs - b.touchedMs)
-    idle.length = Math.min(idle.length, Math.max(1, Math.floor(this.#limits.producersMax / 64)))
+    idle.length = Math.min(idle.length, Math.max(1, Math.floor(this.limits.producersMax / 64)))
     for (const entry of idle) this.#entries.delete(entry.producerId)
   }
 }

@@ -114,10 +114,10 @@ export class SegmentTail {
   }
 
   /**
-   * Appends a checkpoint; it is in the OS when this returns, and durable after the file's `sync`.
-   * All of the data that the builder has taken must be durable, or a checkpoint could outlive it.
+   * A checkpoint of this moment, to be written once all the data that the builder has taken by now
+   * is durable: else the checkpoint could outlive its data. One at a time.
    */
-  append(parts: TailParts, close: 'closed' | 'open'): void {
+  prepare(parts: TailParts, close: 'closed' | 'open'): PreparedCheckpoint {
     const { builder, aborted } = parts
     const last = this.#marks.at(-1)
     assert(builder.baseOffset === this.#options.baseOffset, 'A tail belongs to its segment')
@@ -126,11 +126,22 @@ export class SegmentTail {
     // The newest entry may have been provisional in the block before: it is stated again.
     const firstIndex = Math.max((last?.indexCount ?? 0) - 1, 0)
     const at = last?.fileEnd ?? 0
-    const firstAborted = last?.abortedCount ?? 0
-    const place = { closed: close === 'closed', at, firstIndex, firstAborted }
-    const bytes = encodeTailBlock(this.#options.crypto, parts, place)
-    this.#file.writeNow(at, [bytes])
-    this.#marks.push(markOf(builder, aborted, at + bytes.length))
+    const kind = close === 'closed' ? CLOSED : CHECKPOINT
+    const abortedCount = last?.abortedCount ?? 0
+    const bytes = encodeBlock(this.#options.crypto, parts, { kind, at, firstIndex, abortedCount })
+    return { at, bytes, mark: markOf(builder, aborted, at + bytes.length) }
+  }
+
+  /** Writes a prepared checkpoint; it is in the OS when this returns, durable after the file's `sync`. */
+  write(prepared: PreparedCheckpoint): void {
+    assert((this.#marks.at(-1)?.fileEnd ?? 0) === prepared.at, 'Checkpoints are written in order')
+    this.#file.writeNow(prepared.at, [prepared.bytes])
+    this.#marks.push(prepared.mark)
+  }
+
+  /** Prepares and writes: for data that is durable already. */
+  append(parts: TailParts, close: 'closed' | 'open'): void {
+    this.write(this.prepare(parts, close))
   }
 
   /**

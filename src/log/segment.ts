@@ -5,6 +5,7 @@
 //   active ──finish──▶ finishing ──seal──▶ sealed ──remove──▶ removed
 import { assert, must } from '../base/assert.ts'
 import type { Offset } from '../base/units.ts'
+import { offset } from '../base/units.ts'
 import { AbortedList } from './aborted.ts'
 import type { LogHost, PartitionIdentity } from './log-host.ts'
 import { offsetName, partitionDirectory } from './log-host.ts'
@@ -204,7 +205,7 @@ export class Segment {
     producers: PartitionState['producers']
   } {
     const builder = must(this.#builder, 'An active segment has its builder')
-    const lineage = state.lineage.tailFrom(this.base)
+    const lineage = state.lineage.slice(this.base, offset(Number.MAX_SAFE_INTEGER))
     return { builder, aborted: this.aborted, lineage, producers: state.producers }
   }
 
