@@ -201,6 +201,7 @@ function walkRecord(
     if (length > 0) at += length
     if (keyThenValue === 0) walk.keyIsNull = length < 0
   }
+  if (at >= stop) return fail(walk, SHORT, index)
   at = skipHeaders(bytes, at, stop)
   if (at < 0) return fail(walk, headerFaults[-at - 1] ?? SHORT, index)
   if (at !== stop) return fail(walk, 'A record is longer than its fields', index)
