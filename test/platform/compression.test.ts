@@ -21,15 +21,10 @@ const compression = createCompression()
 /** Bytes with matches of many lengths and distances. */
 const matching = fc
   .array(fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 40 }), fc.nat(30)), { maxLength: 60 })
-  .map((runs) =>
-    Uint8Array.from(
-      runs.flatMap(([bytes, times]) =>
-        Array(times + 1)
-          .fill([...bytes])
-          .flat(),
-      ),
-    ),
-  )
+  .map((runs) => {
+    const repeated = runs.flatMap(([bytes, times]) => Array<Uint8Array>(times + 1).fill(bytes))
+    return Uint8Array.from(repeated.flatMap((bytes) => [...bytes]))
+  })
 
 describe('createCompression()', () => {
   test('reads what the LZ4 and Snappy library writes', () => {

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { Reader, createRecordsBatch, readRecordsBatch } from '@platformatic/kafka'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { CODECS, type Codec } from '../../src/ports/compression.ts'
+import { CODECS } from '../../src/ports/compression.ts'
 import type { NewRecord } from '../../src/record/builder.ts'
 import type { BatchRecord } from '../../src/record/reader.ts'
 import { NOW, anyRecords, build, judge, readAll, utf8 } from './support.ts'
@@ -123,7 +123,7 @@ describe('@platformatic/kafka', () => {
               (record.headers ?? []).map((h) => [buffer(h.key), buffer(h.value ?? h.key)]),
             ),
           })),
-          { compression: codec as Codec, producerId: 5n, producerEpoch: 2 },
+          { compression: codec, producerId: 5n, producerEpoch: 2 },
         )
         const bytes = Uint8Array.from(made.dynamicBuffer.buffer)
         expect(judge(bytes)).toMatchObject({ code: 0, producerId: 5, maxTimestampDiffers: false })
