@@ -213,7 +213,7 @@ function fillBlock(
   }
 }
 
-/** Repeats `length` bytes from `back` bytes before `to`; the two ranges may overlap. Returns the end. */
+/** Repeats `length` bytes from `back` bytes before `to`, overlaps included; returns the end. */
 export function copyMatch(out: Uint8Array, to: number, back: number, length: number): number {
   const end = to + length
   if (length <= 64) for (let i = to; i < end; i++) out[i] = out[i - back] as number

@@ -102,19 +102,20 @@ export class Reader {
 
   /** Zigzag varint of at most 64 bits whose value must lie within ±2^53. */
   varlong(): number {
-    let low = 0
-    let scale = 1
-    for (let i = 0; i < 10; i++) {
-      const byte = this.uint8()
-      low += (byte & 0x7f) * scale
-      if (byte < 0x80) {
-        const value = low % 2 === 0 ? low / 2 : -(low + 1) / 2
-        if (!Number.isSafeInteger(value)) throw new FormatError('A varlong lies outside ±2^53')
-        return value
-      }
+    // The sign is kept apart from the magnitude: together they would need 54 bits.
+    let byte = this.uint8()
+    const negative = byte % 2 === 1
+    let magnitude = (byte & 0x7f) >>> 1
+    let scale = 64
+    for (let i = 1; byte >= 0x80; i++) {
+      if (i === 10) throw new FormatError('A varlong is longer than 64 bits')
+      byte = this.uint8()
+      magnitude += (byte & 0x7f) * scale
       scale *= 128
     }
-    throw new FormatError('A varlong is longer than 64 bits')
+    const value = negative ? -magnitude - 1 : magnitude
+    if (!Number.isSafeInteger(value)) throw new FormatError('A varlong lies outside ±2^53')
+    return value
   }
 
   /** A borrowed view of the next `count` bytes. */

@@ -23,7 +23,7 @@ export interface NewRecord {
   readonly offsetDelta?: number
 }
 
-/** What the batch's header says. Absent fields are as in a plain, uncompressed batch from a producer. */
+/** What the batch's header says. Absent fields are as in an uncompressed batch from a producer. */
 export interface BatchOptions {
   /** 0 if absent, as producers send. */
   readonly baseOffset?: number
@@ -186,9 +186,8 @@ function putRecord(
 }
 
 function putField(out: Writer, field: Uint8Array | null): void {
-  if (field === null) return out.varint(-1)
-  out.varint(field.length)
-  out.raw(field)
+  out.varint(field === null ? -1 : field.length)
+  if (field !== null) out.raw(field)
 }
 
 function fieldBytes(field: Uint8Array | null): number {

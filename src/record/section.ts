@@ -18,7 +18,7 @@ export interface SectionSource {
   readonly decompressedMax: number
 }
 
-/** Uncompressed records, `count` of them, in `bytes[from, end)`. Borrowed from the batch if it was plain. */
+/** `count` uncompressed records in `bytes[from, end)`, borrowed from the batch if it was plain. */
 export interface Section {
   readonly bytes: Uint8Array
   readonly from: number

@@ -42,11 +42,11 @@ const NO_INDEXES: readonly number[] = []
 
 /** The answer to one `validateBatch`; reused from batch to batch. */
 export class BatchVerdict {
-  /** 0, or the error code with which the batch is refused. The fields below `badIndexes` then mean nothing. */
+  /** 0, or the code with which the batch is refused; then only message and indexes count. */
   code = 0
   /** Why, for the client; null when accepted. */
   message: string | null = null
-  /** Which records are to blame, by index, at most BAD_INDEXES_MAX of them; empty when it is the batch. */
+  /** Indexes of the records to blame, at most BAD_INDEXES_MAX; empty when it is the batch. */
   badIndexes: readonly number[] = NO_INDEXES
   /** Last offset minus base offset: the batch takes this and one more offsets. */
   lastOffsetDelta = 0

@@ -74,7 +74,6 @@ export function walkRecords(
   let nullKeyIndex = -1
   for (let index = 0; index < count; index++) {
     const recordAt = at
-    let delta = 0
     usual: {
       // Length. With six bytes behind it, all up to the first byte of the key length are there.
       if (end - at < 2 + BODY_BYTES_MIN) break usual
@@ -94,7 +93,7 @@ export function walkRecords(
         if (second > 0x7f) break usual
         raw = (raw & 0x7f) | (second << 7)
       }
-      delta = unzigzag(raw)
+      const delta = unzigzag(raw)
       // Offset delta.
       raw = bytes[at++] as number
       if (raw > 0x7f) {
@@ -141,7 +140,7 @@ export function walkRecords(
     }
     at = walkRecord(bytes, recordAt, end, index, walk)
     if (at < 0) return false
-    delta = walk.delta
+    const delta = walk.delta
     if (walk.keyIsNull && nullKeyIndex < 0) nullKeyIndex = index
     if (index === 0 || delta > maxDelta) {
       maxDelta = delta
@@ -201,6 +200,7 @@ function walkRecord(
     if (length > 0) at += length
     if (keyThenValue === 0) walk.keyIsNull = length < 0
   }
+  if (at >= stop) return fail(walk, SHORT, index)
   at = skipHeaders(bytes, at, stop)
   if (at < 0) return fail(walk, headerFaults[-at - 1] ?? SHORT, index)
   if (at !== stop) return fail(walk, 'A record is longer than its fields', index)
@@ -247,7 +247,7 @@ const headerFaults: readonly WalkFault[] = [
   'A record has a negative length',
 ]
 
-/** Steps over the headers that begin with their count at `from`; the position behind, or a fault. */
+/** Steps over headers that begin with their count at `from`; the position behind, or a fault. */
 function skipHeaders(bytes: Uint8Array, from: number, stop: number): number {
   let at = from
   const countSize = varintSize(bytes, at, stop, 5)
