@@ -37,7 +37,9 @@ const faultNames = new Map<number, string>(Object.entries(BatchFault).map(([name
 /** The name of a fault, for findings and messages. */
 export const batchFaultName = (fault: number): string => faultNames.get(fault) ?? 'unknown'
 
-/** A batch above this many bytes is taken for a damaged length: a frame cannot bring a larger one. */
+/**
+ * A batch above this many bytes is taken for a damaged length: a frame cannot bring a larger one.
+ */
 export const BATCH_BYTES_MAX = 104_857_600
 /** What the next batch must continue. Advanced by the scan as it goes. */
 export interface Continuity {

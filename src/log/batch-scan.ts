@@ -58,8 +58,8 @@ export interface ScanGap {
   readonly from: number
   readonly to: number
   /**
-   * Offsets `[fromOffset, toOffset)` that are missing with them; equal when the end is unknown. With
-   * an `epoch` fault it may be the batch just before whose epoch is damaged.
+   * Offsets `[fromOffset, toOffset)` that are missing with them; equal when the end is unknown.
+   * With an `epoch` fault it may be the batch just before whose epoch is damaged.
    */
   readonly fromOffset: Offset
   readonly toOffset: Offset

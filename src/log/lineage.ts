@@ -74,7 +74,9 @@ export class Lineage {
     return { epoch: floor < 0 ? epoch : (this.#epochs[floor] as LeaderEpoch), end }
   }
 
-  /** The epoch whose records contain `at` (or would, at the end of the log); null before the first. */
+  /**
+   * The epoch whose records contain `at` (or would, at the end of the log); null before the first.
+   */
   epochAt(at: Offset): LeaderEpoch | null {
     const floor = this.#floor(this.#starts, at)
     return floor < 0 ? null : (this.#epochs[floor] as LeaderEpoch)

@@ -61,8 +61,8 @@ export class OpenTransactions {
   }
 
   /**
-   * First offset of the oldest that is open, or whose marker is at or above `highWatermark`; null if
-   * none. Called whenever the high watermark moves: ended ones are forgotten by it.
+   * First offset of the oldest that is open, or whose marker is at or above `highWatermark`; null
+   * if none. Called whenever the high watermark moves: ended ones are forgotten by it.
    */
   firstUnstable(highWatermark: Offset): Offset | null {
     this.#highWatermark = highWatermark

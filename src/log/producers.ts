@@ -1,9 +1,9 @@
 // Idempotent producers and transactions of one partition: what is a retry, what is out of order,
-// which transactions are open, where the last stable offset is. `check` decides and changes nothing;
-// `update` and `complete` follow what was appended, on the leader and on replicas and in recovery
-// alike, and refuse nothing, because what is in the log has been decided.
+// which transactions are open, where the last stable offset is. `check` decides and changes
+// nothing; `update` and `complete` follow what was appended, on the leader and on replicas and in
+// recovery alike, and refuse nothing, because what is in the log has been decided.
 //
-// A producer:  unknown ──batch──▶ known ──transactional batch──▶ open ──marker──▶ known ──idle──▶ unknown
+//   unknown ──batch──▶ known ──transactional batch──▶ open ──marker──▶ known ──idle──▶ unknown
 //
 // Pure and without a clock: the caller tells the time. Nothing is allocated for a known producer.
 // It does not know which partitions a transaction holds; the coordinator does (KIP-98, KIP-890).
@@ -20,7 +20,9 @@ export interface ProducerBatch {
   /** -1 when the producer is not idempotent; such batches never come here. */
   producerId: number
   producerEpoch: number
-  /** Sequence of the first record; -1 for a coordinator's own transactional writes, which have none. */
+  /**
+   * Sequence of the first record; -1 for a coordinator's own transactional writes, which have none.
+   */
   baseSequence: number
   lastOffsetDelta: number
   transactional: boolean
@@ -196,9 +198,9 @@ export class Producers {
   }
 
   /**
-   * First offset that is not stable: of the oldest transaction that is open, or whose marker lies at
-   * or above `highWatermark`; null when there is none. The last stable offset is the smaller of it
-   * and the high watermark, raised to the log start.
+   * First offset that is not stable: of the oldest transaction that is open, or whose marker lies
+   * at or above `highWatermark`; null when there is none. The last stable offset is the smaller of
+   * it and the high watermark, raised to the log start.
    */
   firstUnstable(highWatermark: Offset): Offset | null {
     return this.#open.firstUnstable(highWatermark)
@@ -237,7 +239,9 @@ export class Producers {
     return { entries: this.#entries.values(), count: this.#entries.size, open: this.#open }
   }
 
-  /** Takes an entry that was read from a snapshot; `open` transactions are taken in offset order. */
+  /**
+   * Takes an entry that was read from a snapshot; `open` transactions are taken in offset order.
+   */
   adopt(entry: ProducerEntry): void {
     assert(!this.#entries.has(entry.producerId), 'A snapshot names a producer once')
     this.#entries.set(entry.producerId, entry)
@@ -263,7 +267,9 @@ export class Producers {
     return entry
   }
 
-  /** Forgets the longest idle sixty-fourth, so that the search for them is paid once per so many. */
+  /**
+   * Forgets the longest idle sixty-fourth, so that the search for them is paid once per so many.
+   */
   #evict(): void {
     const idle = [...this.#entries.values()].filter((entry) => entry.transactionStart === NONE)
     idle.sort((a, b) => a.touchedMs - b.touchedMs)

@@ -190,7 +190,9 @@ export class SealedSegment {
     return new SealedSegment(crypto, file, cache, await readFooter(crypto, file))
   }
 
-  /** Index and aborted list: from the cache, else read and checked. Throws FormatError on damage. */
+  /**
+   * Index and aborted list: from the cache, else read and checked. Throws FormatError on damage.
+   */
   async load(): Promise<LoadedIndex> {
     const cached = this.#cache.get(this)
     if (cached !== null) return cached

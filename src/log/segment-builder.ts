@@ -67,7 +67,9 @@ export class SegmentBuilder implements SegmentState {
     this.indexInterval = intervalBytes
   }
 
-  /** Takes the batch `bytes[at, at + length)`, checked by the caller, as the next of the segment. */
+  /**
+   * Takes the batch `bytes[at, at + length)`, checked by the caller, as the next of the segment.
+   */
   append(bytes: Uint8Array, at: number, length: number): void {
     const base = baseOffsetOf(bytes, at)
     assert(base >= this.endOffset, 'A batch continues its segment')
@@ -99,7 +101,10 @@ export class SegmentBuilder implements SegmentState {
     if (this.index.length > 0) this.index.sealLast(this.#intervalCrc)
   }
 
-  /** Goes on from a state and an index that were stored; those from `first` on replace what is there. */
+  /**
+   * Goes on from a state and an index that were stored; those from `first` on replace what is
+   * there.
+   */
   restore(
     state: SegmentState,
     entries: { readonly first: number; readonly bytes: Uint8Array },

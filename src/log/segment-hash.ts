@@ -1,7 +1,7 @@
-// SHA-256 over a segment's data: one hash for every 1 MiB block, and a root over all of them, so that
-// a reader of one block from an untrusted copy can prove it. Inner nodes are SHA-256(1, left, right);
-// an odd last node rises as it is; the root is SHA-256(0, data length u64, block count u32, top),
-// which fixes the tree's shape. Written only when asked for: a local disk has CRCs enough.
+// SHA-256 over a segment's data: one hash for every 1 MiB block, and a root over all of them, so
+// that a reader of one block from an untrusted copy can prove it. Inner nodes are SHA-256(1, left,
+// right); an odd last node rises as it is; the root is SHA-256(0, data length u64, block count u32,
+// top), which fixes the tree's shape. Written only when asked for: a local disk has CRCs enough.
 import { assert } from '../base/assert.ts'
 import { FormatError, OperatingError } from '../base/errors.ts'
 import type { Reader } from '../base/reader.ts'

@@ -1,8 +1,9 @@
-// The sidecar of an active segment, `<base>.tail`: checkpoints of what its trailer will say, appended
-// about every 16 MiB of data and at a clean close. It only shortens recovery: when it is missing or
-// its end is damaged, the segment is scanned from the last good checkpoint, or from 0. One block is
-// one checkpoint, so a torn block loses no consistency; index and aborted entries are written once,
-// producers and lineage whole each time. The caller syncs the data before it appends a block.
+// The sidecar of an active segment, `<base>.tail`: checkpoints of what its trailer will say,
+// appended about every 16 MiB of data and at a clean close. It only shortens recovery: when it is
+// missing or its end is damaged, the segment is scanned from the last good checkpoint, or from 0.
+// One block is one checkpoint, so a torn block loses no consistency; index and aborted entries are
+// written once, producers and lineage whole each time. The caller syncs the data before it appends
+// a block.
 import { assert } from '../base/assert.ts'
 import { FormatError } from '../base/errors.ts'
 import type { Reader } from '../base/reader.ts'

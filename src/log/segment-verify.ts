@@ -36,7 +36,9 @@ export interface SegmentFinding {
 /** A segment is checked with all its producers, however many a partition may now remember. */
 const ANY_PRODUCERS = { producersMax: Number.MAX_SAFE_INTEGER, expirationMs: 1 }
 
-/** Everything that is wrong with a sealed segment file; empty when every byte is as it was sealed. */
+/**
+ * Everything that is wrong with a sealed segment file; empty when every byte is as it was sealed.
+ */
 export async function verifySegment(crypto: Crypto, file: DiskFile): Promise<SegmentFinding[]> {
   const size = await file.size()
   const footer = await attempt(() => readFooter(crypto, file))
@@ -110,7 +112,8 @@ function dataFindings(
   footer: SegmentFooter,
   index: SparseIndex | null,
 ): SegmentFinding[] {
-  // Of two batches that do not fit together the first may be the wrong one: its interval counts too.
+  // Of two batches that do not fit together the first may be the wrong one: its interval counts
+  // too.
   const suspect = (from: number, fault: number): number => {
     if (fault !== BatchFault.epoch && fault !== BatchFault.offset) return from
     const i = index?.floorPosition(from - 1) ?? -1

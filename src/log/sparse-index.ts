@@ -11,8 +11,10 @@ import { offset, type Offset } from '../base/units.ts'
 export const INDEX_INTERVAL_BYTES = 65536
 /** Bytes of one entry, in memory and on disk. */
 export const INDEX_ENTRY_BYTES = 20
-/** The largest distance of an offset from its segment's base, and the largest position, plus one. */
-export const SEGMENT_SPAN_MAX = 2 ** 32
+/**
+ * The largest distance of an offset from its segment's base, and the largest position, plus one.
+ */
+export const SEGMENT_SPAN_MAX: number = 2 ** 32
 /** Stands for "no timestamp yet": what Kafka writes for it. */
 export const NO_TIMESTAMP = -1
 
@@ -66,7 +68,9 @@ export class SparseIndex {
     return this.#view.getUint32(this.#at(i) + CRC)
   }
 
-  /** Opens an interval at the batch that begins at `at.position`; it inherits the timestamp so far. */
+  /**
+   * Opens an interval at the batch that begins at `at.position`; it inherits the timestamp so far.
+   */
   add(at: { readonly offset: Offset; readonly position: number }): void {
     const delta = at.offset - this.baseOffset
     assert(delta >= 0, 'An index entry lies at or after its segment base')
@@ -123,7 +127,9 @@ export class SparseIndex {
     return this.#count === 0 ? -1 : Math.max(low - 1, 0)
   }
 
-  /** The first interval that has a record with a timestamp at or after `timestampMs`; -1 if none. */
+  /**
+   * The first interval that has a record with a timestamp at or after `timestampMs`; -1 if none.
+   */
   firstReaching(timestampMs: number): number {
     let low = 0
     let high = this.#count
@@ -147,7 +153,9 @@ export class SparseIndex {
     this.#count = count
   }
 
-  /** The entries from `first` on in their disk form: a borrowed view, valid until the next change. */
+  /**
+   * The entries from `first` on in their disk form: a borrowed view, valid until the next change.
+   */
   entryBytes(first = 0): Uint8Array {
     return this.#bytes.subarray(first * INDEX_ENTRY_BYTES, this.#count * INDEX_ENTRY_BYTES)
   }

@@ -1,5 +1,5 @@
-// One block of a segment's tail file: a checkpoint under one CRC that is seeded with the block's own
-// position, so that it fits only where it was written. Pure.
+// One block of a segment's tail file: a checkpoint under one CRC that is seeded with the block's
+// own position, so that it fits only where it was written. Pure.
 //
 //   magic u32 · kind u8 · version u8 · 0 u16 · payload length u32 · crc u32 over all the rest
 //   · base i64 · end i64 · data length i64 · batches i64 · records i64 · min timestamp i64

@@ -33,7 +33,7 @@ const listOf = (spans: readonly AbortedSpan[]): AbortedList => {
 }
 
 describe('AbortedList', () => {
-  it('collect() finds every overlap, also over two segments, and stops only when none is left [F10]', () => {
+  it('collect() finds every overlap over two segments and stops when none is left [F10]', () => {
     fc.assert(
       fc.property(anySpans, fc.nat(90), fc.nat(30), fc.nat(100), (spans, from, length, border) => {
         const to = from + Math.max(length, 1)
@@ -62,7 +62,7 @@ describe('AbortedList', () => {
     expect(list.spans.map((s) => s.lastOffset)).toEqual([4])
   })
 
-  it('decode() gives back what encode() wrote, in pieces too, and refuses what is cut or disordered', () => {
+  it('decode() reads what encode() wrote, in pieces too, and refuses disorder', () => {
     fc.assert(
       fc.property(anySpans, fc.nat(30), (spans, split) => {
         const list = listOf(spans)

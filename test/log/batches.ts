@@ -1,5 +1,5 @@
-// Batches for these tests: a true v2 header with a true CRC over opaque bytes, which is all that this
-// folder looks at, and real transaction markers, of which it reads the one record.
+// Batches for these tests: a true v2 header with a true CRC over opaque bytes, which is all that
+// this folder looks at, and real transaction markers, of which it reads the one record.
 import { crc32c } from '@node-rs/crc32'
 import { createHash } from 'node:crypto'
 import { Writer } from '../../src/base/writer.ts'

@@ -64,7 +64,7 @@ const GAP = `error ${ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER}`
 const STALE = `error ${ErrorCode.INVALID_PRODUCER_EPOCH}`
 
 describe('Producers.check()', () => {
-  it('answers a repeat of any of the last five batches with its original offset and time [I2]', () => {
+  it('answers a repeat of the last five batches with its original offset and time [I2]', () => {
     const bench = new Bench()
     for (let i = 0; i < 7; i++) {
       bench.now = 5_000 + i
@@ -92,7 +92,7 @@ describe('Producers.check()', () => {
     expect(advanceSequence(INT32_MAX - 1, 1)).toBe(INT32_MAX)
   })
 
-  it('takes any first sequence of an unknown producer, but only 0 where epochs are bumped [I4]', () => {
+  it('takes any first sequence of an unknown producer, but 0 where epochs are bumped [I4]', () => {
     expect(new Bench().send({ baseSequence: 1234 })).toBe('at 0')
     expect(new Bench().send({ baseSequence: 1234 }, true)).toBe('at 0')
     expect(new Bench().send({ baseSequence: 1234, transactional: true }, true)).toBe(GAP)
@@ -109,7 +109,7 @@ describe('Producers.check()', () => {
     expect(bench.send({ producerEpoch: 4, baseSequence: 41 })).toBe(GAP)
   })
 
-  it('changes nothing by itself, and answers an in-flight batch with the offset it has [I8]', () => {
+  it('changes nothing itself, and answers an in-flight batch with the offset it has [I8]', () => {
     const bench = new Bench()
     bench.send({ baseSequence: 0 })
     const batch: ProducerBatch = {
@@ -144,7 +144,7 @@ describe('Producers.check()', () => {
     expect(bench.producers.firstUnstable(offset(9))).toBe(0)
   })
 
-  it('remembers no more producers than its limit, and forgets the longest idle without a transaction', () => {
+  it('remembers no more producers than its limit, and forgets the longest idle', () => {
     const bench = new Bench()
     bench.producers = new Producers({ producersMax: 128, expirationMs: 1e9 })
     for (let id = 0; id < 1_000; id++) {
@@ -159,7 +159,7 @@ describe('Producers.check()', () => {
     expect(bench.producers.firstUnstable(offset(1_000))).toBe(3)
   })
 
-  it('refuses a new producer, retriably, when all that it remembers have a transaction open', () => {
+  it('refuses a new producer, retriably, when all it remembers have a transaction open', () => {
     const bench = new Bench()
     bench.producers = new Producers({ producersMax: 2, expirationMs: 1e9 })
     bench.send({ producerId: 1, transactional: true })
@@ -188,7 +188,7 @@ describe('Producers.checkMarker()', () => {
   const marker = (producerEpoch: number, coordinatorEpoch = 5) =>
     ({ producerId: 7, producerEpoch, coordinatorEpoch, commit: true }) as const
 
-  it('demands an epoch above the data under version 2, and accepts the repeat of an ending [T12]', () => {
+  it('demands an epoch above the data under version 2, but accepts a repeat [T12]', () => {
     const bench = new Bench()
     bench.send({ producerEpoch: 4, transactional: true })
     expect(bench.producers.checkMarker(marker(4), 2)).toBe(ErrorCode.INVALID_PRODUCER_EPOCH)
@@ -221,7 +221,7 @@ describe('Producers.checkMarker()', () => {
 })
 
 describe('Producers.complete()', () => {
-  it('keeps the sequence window over a marker of the same epoch, and empties it for a new one', () => {
+  it('keeps the sequence window over a marker of the same epoch, not over a new one', () => {
     const bench = new Bench()
     bench.send({ baseSequence: 0, transactional: true })
     bench.mark(true)
@@ -284,7 +284,7 @@ class Model {
 }
 
 describe('Producers', () => {
-  it('agree with a model that searches the whole log, over random histories and reloads [I6]', () => {
+  it('agree with a model that searches the whole log, over histories and reloads [I6]', () => {
     const step = fc.oneof(
       {
         weight: 8,

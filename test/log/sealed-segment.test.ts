@@ -22,7 +22,7 @@ describe('SealedSegment', () => {
   const bytes = sealedBytes(built)
 
   it.each([false, true])(
-    'opens with one read and gives back all that was sealed (direct: %s)',
+    'opens with one read and gives back what was sealed (direct: %s)',
     async (direct) => {
       const file = new MemoryFile(bytes, direct)
       const segment = await SealedSegment.open(crypto, file, new IndexCache(1e6))
@@ -45,7 +45,7 @@ describe('SealedSegment', () => {
     },
   )
 
-  it('positionOf() finds the interval of every offset, positionOfTimestamp() of every time [L9]', async () => {
+  it('finds the interval of every offset and of every time [L9]', async () => {
     const segment = await open(bytes)
     const inside = (range: { from: number; to: number }): Uint8Array[] => {
       const batches: Uint8Array[] = []
@@ -257,6 +257,20 @@ describe('verifySegment()', () => {
       const at = bit >>> 3
       expect(findings.some((finding) => finding.from <= at && at < finding.to)).toBe(true)
     }
+  })
+
+  it('names every count of the footer that the batches contradict', async () => {
+    const wrong = emptyParts(0, built.builder.indexInterval).builder
+    for (const batch of built.batches) wrong.append(batch, 0, batch.length)
+    wrong.recordCount++
+    wrong.minTimestamp--
+    const trailer = sealTrailer(crypto, { ...built, builder: wrong, endOffset: offset(5_000) })
+    const findings = await verifySegment(crypto, new MemoryFile(joined([built.data, trailer])))
+    expect(findings.map((finding) => finding.text.split(' ').at(-1))).toEqual([
+      'recordCount',
+      'minTimestamp',
+      'endOffset',
+    ])
   })
 
   it('checks block hashes where the segment has them', async () => {

@@ -69,7 +69,7 @@ describe('encodeTrailer()', () => {
 })
 
 describe('hashFile()', () => {
-  it('hashes each MiB, and its root depends on every block, their order and the length', async () => {
+  it('hashes each MiB; its root depends on every block, their order and the length', async () => {
     const data = filler(3 * MiB - 5, 1)
     const hashes = await hashFile(crypto, new MemoryFile(data), data.length)
     expect(hashes.blocks.length).toBe(3)
@@ -85,7 +85,7 @@ describe('hashFile()', () => {
     expect(hashRoot(crypto, [], 0)).toHaveLength(32)
   })
 
-  it('decodeHashes() gives back what encodeHashes() wrote, and refuses another length', async () => {
+  it('decodeHashes() reads what encodeHashes() wrote, and refuses another length', async () => {
     const data = filler(MiB + 1, 2)
     const hashes = await hashFile(crypto, new MemoryFile(data), data.length)
     const bytes = encodeHashes(hashes)

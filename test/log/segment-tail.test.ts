@@ -63,7 +63,7 @@ function written(steps: readonly number[], closed: boolean): Written {
 }
 
 describe('SegmentTail.load()', () => {
-  it('gives back exactly what each checkpoint knew, and the segment can go on from there', async () => {
+  it('gives back what each checkpoint knew, and the segment can go on from there', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.nat(12), { minLength: 1, maxLength: 6 }),
@@ -154,7 +154,7 @@ describe('SegmentTail.load()', () => {
 })
 
 describe('SegmentTail', () => {
-  it('truncate() goes back to a checkpoint from which a scan rebuilds the same trailer', async () => {
+  it('truncate() goes back to a checkpoint from which a scan rebuilds the trailer', async () => {
     const { file, data, parts } = written([5, 5, 5], false)
     const { tail } = await SegmentTail.load(file, data.length, OPTIONS)
     const cut = data.length - 10

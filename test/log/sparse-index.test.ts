@@ -59,7 +59,7 @@ describe('SparseIndex', () => {
     )
   })
 
-  it('firstReaching() leads to the earliest batch with the time, whatever the order of times [L9]', () => {
+  it('firstReaching() leads to the first batch with the time, in any order of times [L9]', () => {
     fc.assert(
       fc.property(anyBatches, fc.integer({ min: 62, max: 2_000 }), (batches, interval) => {
         const { index, dataLength } = built(batches, interval)
@@ -77,7 +77,7 @@ describe('SparseIndex', () => {
     )
   })
 
-  it('has a prefix CRC that covers exactly the first 21 bytes of each batch of its interval', () => {
+  it('has a prefix CRC over exactly the first 21 bytes of each batch of its interval', () => {
     fc.assert(
       fc.property(anyBatches, fc.integer({ min: 62, max: 6_000 }), (batches, interval) => {
         const { index, dataLength } = built(batches, interval)

@@ -1,6 +1,6 @@
-// Feeds arbitrary bytes to everything that reads a segment file or its tail. A reader may refuse with
-// a FormatError and nothing else; a scan never throws. Where a CRC would stop every random input at
-// the door, it is made right first, so that what lies behind it is reached.
+// Feeds arbitrary bytes to everything that reads a segment file or its tail. A reader may refuse
+// with a FormatError and nothing else; a scan never throws. Where a CRC would stop every random
+// input at the door, it is made right first, so that what lies behind it is reached.
 import { FormatError } from '../../../src/base/errors.ts'
 import { Reader } from '../../../src/base/reader.ts'
 import { leaderEpoch, offset } from '../../../src/base/units.ts'
