@@ -9,6 +9,7 @@ const kinds: Readonly<Record<string, OperatingErrorKind>> = {
   ENOSPC: 'full',
   EDQUOT: 'full',
   EACCES: 'refused',
+  EBADF: 'refused',
   EEXIST: 'refused',
   EISDIR: 'refused',
   EINVAL: 'refused',
