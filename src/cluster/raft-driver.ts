@@ -344,6 +344,8 @@ export class RaftDriver {
 
   async #compact(): Promise<void> {
     const { storage, takeSnapshot, keepEntries } = this.#options
+    // A leader's snapshot has just replaced the log, and comes with the next Ready.
+    if (this.#raft.termAt(this.#applied) === null) return
     const snapshot = this.#raft.snapshotAt(this.#applied, takeSnapshot())
     assert(snapshot.index === this.#applied, 'A snapshot is not of what was applied')
     this.#bytesSinceSnapshot = 0

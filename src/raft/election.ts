@@ -14,7 +14,7 @@ import {
   becomeCandidate,
   becomeFollower,
   becomePreCandidate,
-  isEligible,
+  mayCampaign,
   members,
   others,
   send,
@@ -24,7 +24,7 @@ import {
 export function tickElection(s: State): void {
   assert(s.role !== 'leader', 'A leader waits for an election')
   s.electionElapsed += 1
-  if (!isEligible(s) || s.install !== null) return
+  if (!mayCampaign(s) || s.install !== null) return
   const alone = isAlone(members(s), s.options.id, s.options.disk)
   // A candidate that is alone waits for its own vote to become durable, nothing else.
   if (alone && s.role === 'candidate') return
@@ -33,7 +33,7 @@ export function tickElection(s: State): void {
 
 /** Asks for votes: `pre` first asks whether, `transfer` asks over a living leader's lease. */
 export function campaign(s: State, how: 'pre' | 'real' | 'transfer'): void {
-  assert(isEligible(s), 'A node without a vote campaigns')
+  assert(mayCampaign(s), 'A node without a vote campaigns')
   const pre = how === 'pre'
   if (pre) becomePreCandidate(s)
   else becomeCandidate(s)
@@ -75,18 +75,19 @@ function count(
   else lead(s)
 }
 
-/** Grants or refuses a vote (5.2, 5.4.1). A granted vote is durable before the reply leaves. */
+/**
+ * Grants or refuses a vote (5.2, 5.4.1). A granted vote is durable before the reply leaves. A node
+ * answers whether or not it takes itself for a voter: its membership may be the older one. A disk
+ * that replaced a voter's answers too, and is not counted, because the reply names the disk.
+ */
 export function onVote(s: State, message: VoteRequest): void {
   assert(message.term >= s.term, 'A vote of an old term came through')
-  const own = voterOf(members(s), s.options.id)
-  // A disk that replaced a voter's has forgotten what that one promised.
-  const amnesia = own !== null && own.disk !== s.options.disk
   const free = s.vote === message.from || (s.vote === NOBODY && s.leader === NOBODY)
   const may = free || (message.pre && message.term > s.term)
   const current =
     s.log.isUpToDate({ index: message.lastIndex, term: message.lastTerm }) ||
     s.bugs.has('vote-for-stale-log')
-  const granted = may && current && (!amnesia || s.bugs.has('count-lost-disk'))
+  const granted = may && current
   if (granted && !message.pre) {
     assert(message.term === s.term, 'A vote is given to another term')
     s.vote = message.from

@@ -67,8 +67,7 @@ export function onAppend(s: State, message: AppendRequest): void {
   }
   const matched = prevIndex + entries.length
   // Entries beyond `matched` may be another leader's: what the leader committed there says nothing.
-  const bound = s.bugs.has('commit-beyond-match') ? s.log.lastIndex : matched
-  s.log.commitTo(Math.min(message.commit, bound))
+  s.log.commitTo(Math.min(message.commit, matched))
   assert(s.log.lastIndex >= matched, 'An accepted append was not appended')
   accept(s, message.from, matched)
 }
@@ -81,7 +80,9 @@ function accept(s: State, to: number, index: number): void {
 export function onHeartbeat(s: State, message: Heartbeat): void {
   assert(message.term === s.term, 'A heartbeat of another term came through')
   heardLeader(s, message.from)
-  if (s.log.termAt(message.commit) === message.commitTerm) s.log.commitTo(message.commit)
+  const { commit, commitTerm } = message
+  if (s.log.termAt(commit) === commitTerm) s.log.commitTo(commit)
+  else if (s.bugs.has('commit-unmatched')) s.log.commitTo(Math.min(commit, s.log.lastIndex))
   send(s, { type: 'heartbeat-reply', to: message.from, round: message.round })
 }
 

@@ -78,6 +78,7 @@ function sendAppend(s: State, id: NodeId, bare: boolean): boolean {
   if (entries.length === 0 && !bare) return false
   send(s, { type: 'append', to: id, prevIndex, prevTerm, commit: s.log.committed, entries })
   progress.sent(prevIndex + entries.length, entries.length)
+  progress.commitTold = s.log.committed
   return entries.length > 0
 }
 
@@ -171,6 +172,8 @@ export function onAppendReply(s: State, message: AppendReply): void {
   // Counting may have deposed this leader: it was the removed one.
   if (s.role !== 'leader') return
   feed(s, message.from)
+  // It was still being probed when the commit index moved: tell it now, not at the next heartbeat.
+  if (progress.commitTold < s.log.committed) sendAppend(s, message.from, true)
   if (s.transferee === message.from) pushTransfer(s)
 }
 

@@ -24,6 +24,8 @@ export class Progress {
   active = false
   /** Last read round that the follower confirmed. */
   round = 0
+  /** Commit index that the last append told the follower. */
+  commitTold = 0
   /** In probe: an append is out, wait for its answer or a heartbeat's. */
   probing = false
   /** In snapshot: index of the one that was sent. */

@@ -32,7 +32,7 @@ import { Tally } from './quorum.ts'
 import type { Ready } from './ready.ts'
 import { takeReady } from './ready.ts'
 import type { RaftOptions, Role, State } from './state.ts'
-import { becomeFollower, hasLease, isEligible, members, send } from './state.ts'
+import { becomeFollower, hasLease, mayCampaign, members, send } from './state.ts'
 
 /** What a node finds on its disk. A first start brings a snapshot at index 0 with the first members. */
 export interface RaftStart {
@@ -103,6 +103,11 @@ export class Raft {
     return this.#s.log.baseIndex
   }
 
+  /** Term of the entry at `index`; null where the log holds none (before its base, after its end). */
+  termAt(index: number): Term | null {
+    return this.#s.log.termAt(index)
+  }
+
   get members(): Membership {
     return members(this.#s)
   }
@@ -143,7 +148,7 @@ export class Raft {
 
   /** Campaigns now, by pre-vote, if this node may. For operators and tests. */
   campaign(): void {
-    if (this.#s.role !== 'leader' && isEligible(this.#s)) campaign(this.#s, 'pre')
+    if (this.#s.role !== 'leader' && mayCampaign(this.#s)) campaign(this.#s, 'pre')
   }
 
   /** Appends `data` to the log if this node leads. The log owns the bytes from then on. */
@@ -207,7 +212,7 @@ export class Raft {
       case 'heartbeat-reply':
         return s.role === 'leader' ? onHeartbeatReply(s, message) : undefined
       case 'timeout-now':
-        return s.role !== 'leader' && isEligible(s) ? campaign(s, 'transfer') : undefined
+        return s.role !== 'leader' && mayCampaign(s) ? campaign(s, 'transfer') : undefined
       case 'read':
         return s.role === 'leader' ? onRead(s, message) : undefined
       case 'read-reply':
@@ -236,7 +241,10 @@ export class Raft {
     if (s.role === 'leader') advanceCommit(s)
   }
 
-  /** The snapshot that `data`, the state machine's image after the entry `index`, makes. */
+  /**
+   * The snapshot that `data`, the state machine's image after the entry `index`, makes. `termAt` of
+   * it must not be null: a leader's newer snapshot may have come in, and awaits its Ready.
+   */
   snapshotAt(index: number, data: Uint8Array): Snapshot {
     const s = this.#s
     const at = s.log.termAt(index)

@@ -31,7 +31,7 @@ export type PlantedBug =
   | 'count-duplicate-votes'
   | 'count-lost-disk'
   | 'commit-old-term'
-  | 'commit-beyond-match'
+  | 'commit-unmatched'
   | 'small-majority'
   | 'vote-for-stale-log'
   | 'forget-vote'
@@ -143,6 +143,14 @@ export const others = (s: State): readonly NodeId[] => {
 /** This node's vote counts: it is a voter and has the disk that the membership names. */
 export const isEligible = (s: State): boolean => isVoter(members(s), s.options.id, s.options.disk)
 
+/**
+ * May campaign: it votes, or it did until an entry that is not yet committed. A leader that was
+ * removing itself may be the only one with a log that can win (dissertation 4.2.2); its own ballot
+ * then does not count.
+ */
+export const mayCampaign = (s: State): boolean =>
+  isEligible(s) || isVoter(s.history.at(s.log.committed), s.options.id, s.options.disk)
+
 /** A leader was heard within the shortest election timeout: its lease stands. */
 export const hasLease = (s: State): boolean =>
   s.leader !== NOBODY && s.electionElapsed < s.options.electionTicks
@@ -205,7 +213,7 @@ export function becomePreCandidate(s: State): void {
 /** Opens a new term and votes for itself; the vote counts once it is durable. */
 export function becomeCandidate(s: State): void {
   assert(s.role !== 'leader', 'A leader campaigns')
-  assert(isEligible(s), 'A node without a vote campaigns')
+  assert(mayCampaign(s), 'A node without a vote campaigns')
   raiseTerm(s, asTerm(s.term + 1))
   leave(s, 'candidate')
   s.vote = s.options.id
