@@ -214,7 +214,7 @@ export class GroupCoordinator {
 
   /** Forgets all offsets of deleted topics. */
   topicsDeleted(topics: ReadonlySet<string>): void {
-    for (const partition of this.#active()) partition.write(partition.shard.forgetTopics(topics))
+    for (const partition of this.#active()) partition.forgetTopics(topics)
   }
 
   #find(

@@ -181,6 +181,16 @@ export class PartitionCoordinator {
     this.write(records)
   }
 
+  /** Forgets all offsets of deleted topics. */
+  forgetTopics(topics: ReadonlySet<string>): void {
+    const records = this.shard.forgetTopics(topics)
+    this.write(records)
+    for (const groupId of new Set(records.map((record) => record.groupId))) {
+      const entry = this.shard.get(groupId)
+      if (entry !== undefined) this.settle(entry)
+    }
+  }
+
   /** Removes a group with its offsets; the log is told. */
   delete(entry: GroupEntry): void {
     const records = this.shard.tombstones(entry)
@@ -282,9 +292,10 @@ export class PartitionCoordinator {
     assert(this.shard.get(entry.groupId) === entry, 'A timer outlives its group')
     const at = this.now()
     const lateMs = at.monotonicMs - dueMs
-    if (lateMs > this.#shared.limits.lateTimerMs) {
+    const { lateTimerMs } = this.#shared.limits
+    if (lateMs > lateTimerMs) {
       this.#shared.counters.lateTimers.value++
-      entry.group.forgive(lateMs)
+      entry.group.forgive(lateMs + lateTimerMs, at)
     }
     this.#follow(entry, entry.group.expire(at))
   }

@@ -6,15 +6,23 @@
 import { FormatError } from '../base/errors.ts'
 import { Reader } from '../base/reader.ts'
 import { Writer } from '../base/writer.ts'
-import type { StoredGroup, StoredMember } from './classic/types.ts'
+import { decode, encode } from '../wire/codec.ts'
+import { groupMetadataKey, groupMetadataValue } from '../wire/messages/internal/group-metadata.ts'
+import { offsetCommitKey, offsetCommitValue } from '../wire/messages/internal/offset-commit.ts'
+import type { Input, Schema } from '../wire/schema.ts'
+import { ZERO_UUID } from '../wire/schema.ts'
+import type { StoredGroup } from './classic/types.ts'
 import type { CommittedOffset } from './offsets.ts'
 
-const KEY_OFFSET_LEGACY = 0
-const KEY_OFFSET = 1
-const KEY_GROUP = 2
+/** Kind of an offset before Kafka 0.8.2; laid out like kind 1. */
+const KIND_OFFSET_LEGACY = 0
+const KIND_OFFSET = 1
+const KIND_GROUP = 2
+
 const GROUP_VERSION = 3
-const FLEXIBLE = 4
-const VERSION_MAX = 4
+const OFFSET_VERSION = 3
+const OFFSET_VERSION_WITH_EXPIRY = 1
+const OFFSET_VERSION_WITH_TOPIC_ID = 4
 
 /** One change of a coordinator's state. A null value is a tombstone. */
 export type GroupRecord =
@@ -38,10 +46,12 @@ export interface KeyValue {
 export function encodeRecord(record: GroupRecord): KeyValue {
   if (record.kind === 'group') {
     const { groupId, group } = record
-    return { key: groupKey(groupId), value: group === null ? null : groupValue(group) }
+    const key = tagged(KIND_GROUP, groupMetadataKey, 0, { group: groupId })
+    return { key, value: group === null ? null : encodeGroup(group) }
   }
-  const { committed } = record
-  return { key: offsetKey(record), value: committed === null ? null : offsetValue(committed) }
+  const { groupId, topic, partition, committed } = record
+  const key = tagged(KIND_OFFSET, offsetCommitKey, 0, { group: groupId, topic, partition })
+  return { key, value: committed === null ? null : encodeOffset(committed) }
 }
 
 /**
@@ -51,206 +61,103 @@ export function encodeRecord(record: GroupRecord): KeyValue {
 export function decodeRecord(key: Uint8Array, value: Uint8Array | null): GroupRecord | null {
   const reader = new Reader(key)
   const kind = reader.int16()
-  if (kind === KEY_GROUP) {
-    const groupId = text(reader)
-    return { kind: 'group', groupId, group: value === null ? null : readGroup(groupId, value) }
+  if (kind === KIND_GROUP) {
+    const groupId = decode(groupMetadataKey, 0, reader).group
+    return { kind: 'group', groupId, group: value === null ? null : decodeGroup(groupId, value) }
   }
-  if (kind !== KEY_OFFSET && kind !== KEY_OFFSET_LEGACY) return null
-  const groupId = text(reader)
-  const topic = text(reader)
-  const partition = reader.int32()
-  const committed = value === null ? null : readOffset(value)
+  if (kind !== KIND_OFFSET && kind !== KIND_OFFSET_LEGACY) return null
+  const { group: groupId, topic, partition } = decode(offsetCommitKey, 0, reader)
+  const committed = value === null ? null : decodeOffset(value)
   return { kind: 'offset', groupId, topic, partition, committed }
 }
 
-function groupKey(groupId: string): Uint8Array {
-  const writer = new Writer(4 + groupId.length)
-  writer.int16(KEY_GROUP)
-  putText(writer, groupId)
-  return writer.copy()
+function encodeGroup(group: StoredGroup): Uint8Array {
+  return tagged(GROUP_VERSION, groupMetadataValue, GROUP_VERSION, {
+    protocolType: group.protocolType,
+    generation: group.generation,
+    protocol: group.protocol,
+    leader: group.leader,
+    currentStateTimestamp: group.stateTimestampMs,
+    members: group.members.map((member) => ({
+      memberId: member.memberId,
+      groupInstanceId: member.instanceId,
+      clientId: member.clientId,
+      clientHost: member.clientHost,
+      rebalanceTimeout: member.rebalanceTimeoutMs,
+      sessionTimeout: member.sessionTimeoutMs,
+      subscription: member.subscription,
+      assignment: member.assignment,
+    })),
+  })
 }
 
-function offsetKey(record: GroupRecord & { readonly kind: 'offset' }): Uint8Array {
-  const writer = new Writer(16 + record.groupId.length + record.topic.length)
-  writer.int16(KEY_OFFSET)
-  putText(writer, record.groupId)
-  putText(writer, record.topic)
-  writer.int32(record.partition)
-  return writer.copy()
-}
-
-function groupValue(group: StoredGroup): Uint8Array {
-  const writer = new Writer(256)
-  writer.int16(GROUP_VERSION)
-  putText(writer, group.protocolType)
-  writer.int32(group.generation)
-  putText(writer, group.protocol)
-  putText(writer, group.leader)
-  writer.int64(group.stateTimestampMs)
-  writer.int32(group.members.length)
-  for (const member of group.members) {
-    putText(writer, member.memberId)
-    putText(writer, member.instanceId)
-    putText(writer, member.clientId)
-    putText(writer, member.clientHost)
-    writer.int32(member.rebalanceTimeoutMs)
-    writer.int32(member.sessionTimeoutMs)
-    putBytes(writer, member.subscription)
-    putBytes(writer, member.assignment)
-  }
-  return writer.copy()
-}
-
-function offsetValue(committed: CommittedOffset): Uint8Array {
-  const writer = new Writer(48 + committed.metadata.length)
-  if (committed.expireMs >= 0) {
-    writer.int16(1)
-    writer.int64(committed.offset)
-    putText(writer, committed.metadata)
-    writer.int64(committed.commitMs)
-    writer.int64(committed.expireMs)
-    return writer.copy()
-  }
-  const { topicId } = committed
-  writer.int16(topicId === null ? 3 : FLEXIBLE)
-  writer.int64(committed.offset)
-  writer.int32(committed.leaderEpoch)
-  if (topicId === null) putText(writer, committed.metadata)
-  else putCompactText(writer, committed.metadata)
-  writer.int64(committed.commitMs)
-  if (topicId !== null) {
-    writer.uvarint(1) // one tagged field:
-    writer.uvarint(0) // tag 0, the topic id,
-    writer.uvarint(16) // of 16 bytes
-    writer.uuid(topicId)
-  }
-  return writer.copy()
-}
-
-function readVersion(reader: Reader): number {
-  const version = reader.int16()
-  if (version < 0 || version > VERSION_MAX) throw new FormatError('A group value is too new')
-  return version
-}
-
-function readGroup(groupId: string, value: Uint8Array): StoredGroup {
-  const reader = new Reader(value)
-  const version = readVersion(reader)
-  const isFlexible = version >= FLEXIBLE
-  const protocolType = isFlexible ? compactText(reader) : text(reader)
-  const generation = reader.int32()
-  const protocol = isFlexible ? compactTextOrNull(reader) : textOrNull(reader)
-  const leader = isFlexible ? compactTextOrNull(reader) : textOrNull(reader)
-  const stateTimestampMs = version >= 2 ? reader.int64() : -1
-  const count = isFlexible ? reader.uvarint() - 1 : reader.int32()
-  // The smallest member has 18 bytes, a compact one 14.
-  if (count < 0 || count * 14 > reader.left) throw new FormatError('A group has a bad count')
-  const members = Array.from({ length: count }, () => readMember(reader, version))
-  if (isFlexible) skipTags(reader)
-  return { groupId, protocolType, generation, protocol, leader, stateTimestampMs, members }
-}
-
-function readMember(reader: Reader, version: number): StoredMember {
-  const isFlexible = version >= FLEXIBLE
-  const name = isFlexible ? compactText : text
-  const memberId = name(reader)
-  const instanceId =
-    version < 3 ? null : isFlexible ? compactTextOrNull(reader) : textOrNull(reader)
-  const clientId = name(reader)
-  const clientHost = name(reader)
-  const rebalanceTimeout = version >= 1 ? reader.int32() : -1
-  const sessionTimeoutMs = reader.int32()
-  const blob = isFlexible ? compactBytes : plainBytes
-  const subscription = blob(reader)
-  const assignment = blob(reader)
-  if (isFlexible) skipTags(reader)
-  const rebalanceTimeoutMs = rebalanceTimeout === -1 ? sessionTimeoutMs : rebalanceTimeout
+function decodeGroup(groupId: string, bytes: Uint8Array): StoredGroup {
+  const value = untagged(groupMetadataValue, bytes)
   return {
-    memberId,
-    instanceId,
-    clientId,
-    clientHost,
-    rebalanceTimeoutMs,
-    sessionTimeoutMs,
-    subscription,
-    assignment,
+    groupId,
+    protocolType: value.protocolType,
+    generation: value.generation,
+    protocol: value.protocol,
+    leader: value.leader,
+    stateTimestampMs: value.currentStateTimestamp,
+    members: value.members.map((member) => ({
+      memberId: member.memberId,
+      instanceId: member.groupInstanceId,
+      clientId: member.clientId,
+      clientHost: member.clientHost,
+      // Version 0 had none: the session timeout counted for both.
+      rebalanceTimeoutMs:
+        member.rebalanceTimeout === -1 ? member.sessionTimeout : member.rebalanceTimeout,
+      sessionTimeoutMs: member.sessionTimeout,
+      // Copies: they live on in the group, long after the batch's buffer is gone.
+      subscription: Uint8Array.from(member.subscription),
+      assignment: Uint8Array.from(member.assignment),
+    })),
   }
 }
 
-function readOffset(value: Uint8Array): CommittedOffset {
-  const reader = new Reader(value)
-  const version = readVersion(reader)
-  const offset = reader.int64()
-  const leaderEpoch = version >= 3 ? reader.int32() : -1
-  const metadata = version >= FLEXIBLE ? compactText(reader) : text(reader)
-  const commitMs = reader.int64()
-  const expireMs = version === 1 ? reader.int64() : -1
-  const topicId = version >= FLEXIBLE ? readTopicId(reader) : null
-  return { offset, leaderEpoch, metadata, commitMs, expireMs, topicId }
+function encodeOffset(committed: CommittedOffset): Uint8Array {
+  const version =
+    committed.expireMs >= 0
+      ? OFFSET_VERSION_WITH_EXPIRY
+      : committed.topicId !== null
+        ? OFFSET_VERSION_WITH_TOPIC_ID
+        : OFFSET_VERSION
+  return tagged(version, offsetCommitValue, version, {
+    offset: committed.offset,
+    leaderEpoch: committed.leaderEpoch,
+    metadata: committed.metadata,
+    commitTimestamp: committed.commitMs,
+    expireTimestamp: committed.expireMs,
+    topicId: committed.topicId ?? ZERO_UUID,
+  })
 }
 
-function readTopicId(reader: Reader): string | null {
-  let topicId: string | null = null
-  const count = reader.uvarint()
-  for (let i = 0; i < count; i++) {
-    const tag = reader.uvarint()
-    const size = reader.uvarint()
-    const end = reader.at + size
-    if (tag === 0 && size === 16) topicId = reader.uuid()
-    else reader.take(size)
-    if (reader.at !== end) throw new FormatError('A tagged field has a bad length')
-  }
-  return topicId
-}
-
-function skipTags(reader: Reader): void {
-  const count = reader.uvarint()
-  for (let i = 0; i < count; i++) {
-    reader.uvarint()
-    reader.take(reader.uvarint())
+function decodeOffset(bytes: Uint8Array): CommittedOffset {
+  const value = untagged(offsetCommitValue, bytes)
+  return {
+    offset: value.offset,
+    leaderEpoch: value.leaderEpoch,
+    metadata: value.metadata,
+    commitMs: value.commitTimestamp,
+    expireMs: value.expireTimestamp,
+    topicId: value.topicId === ZERO_UUID ? null : value.topicId,
   }
 }
 
-const utf8 = new TextEncoder()
-
-function putText(writer: Writer, value: string | null): void {
-  if (value === null) return writer.int16(-1)
-  const bytes = utf8.encode(value)
-  if (bytes.length > 0x7fff) throw new FormatError('A text is longer than 32767 bytes')
-  writer.int16(bytes.length)
-  writer.raw(bytes)
+/** An int16 (a key's kind, a value's version) and the message behind it. */
+function tagged<T>(tag: number, schema: Schema<T>, version: number, value: Input<T>): Uint8Array {
+  const writer = new Writer(128)
+  writer.int16(tag)
+  encode(schema, version, value, writer)
+  return writer.copy()
 }
 
-function putCompactText(writer: Writer, value: string): void {
-  const bytes = utf8.encode(value)
-  writer.uvarint(bytes.length + 1)
-  writer.raw(bytes)
+function untagged<T>(schema: Schema<T>, bytes: Uint8Array): T {
+  const reader = new Reader(bytes)
+  const version = reader.int16()
+  if (version < schema.min || version > schema.max) {
+    throw new FormatError('A value of __consumer_offsets has an unknown version')
+  }
+  return decode(schema, version, reader)
 }
-
-function putBytes(writer: Writer, value: Uint8Array): void {
-  writer.int32(value.length)
-  writer.raw(value)
-}
-
-function text(reader: Reader): string {
-  return reader.text(reader.int16())
-}
-
-function textOrNull(reader: Reader): string | null {
-  const length = reader.int16()
-  return length === -1 ? null : reader.text(length)
-}
-
-function compactText(reader: Reader): string {
-  return reader.text(reader.uvarint() - 1)
-}
-
-function compactTextOrNull(reader: Reader): string | null {
-  const length = reader.uvarint() - 1
-  return length === -1 ? null : reader.text(length)
-}
-
-// Copies: what is read lives on in the group, long after the batch's buffer is gone.
-const plainBytes = (reader: Reader): Uint8Array => Uint8Array.from(reader.raw(reader.int32()))
-const compactBytes = (reader: Reader): Uint8Array =>
-  Uint8Array.from(reader.raw(reader.uvarint() - 1))

@@ -156,9 +156,9 @@ export class ClassicGroup {
     return this.#core.take()
   }
 
-  /** Moves every deadline by `byMs` because the coordinator itself was late. */
-  forgive(byMs: number): void {
-    this.#core.forgive(byMs)
+  /** The coordinator itself slept for `byMs`: nobody is to blame for what passed meanwhile. */
+  forgive(byMs: number, at: Instant): void {
+    this.#core.forgive(byMs, at)
   }
 
   /** The store effect with this token is durable. */

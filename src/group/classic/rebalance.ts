@@ -204,15 +204,17 @@ export class Rebalance {
     if (deadlineMs < this.#earliestMs) this.#earliestMs = deadlineMs
   }
 
-  /** Moves every deadline by `byMs`: the coordinator was asleep, its members were not silent. */
-  forgive(byMs: number): void {
+  /** The coordinator slept for `byMs`: deadlines move, and every member has a full session. */
+  forgive(byMs: number, at: Instant): void {
     assert(byMs >= 0, 'Rebalance shortens its deadlines')
-    for (const [id, deadlineMs] of this.roster.pending)
-      this.roster.pending.set(id, deadlineMs + byMs)
-    for (const member of this.roster.values()) member.deadlineMs += byMs
+    for (const [id, dueMs] of this.roster.pending) this.roster.pending.set(id, dueMs + byMs)
+    for (const member of this.roster.values()) {
+      const session = at.monotonicMs + member.sessionTimeoutMs
+      member.deadlineMs = Math.max(member.deadlineMs + byMs, session)
+    }
     this.#joinDeadlineMs += byMs
     this.#syncDeadlineMs += byMs
-    this.#earliestMs += byMs
+    this.#findEarliest()
   }
 
   /** Does what is due: sessions first, then the joining phase, then missing syncs. */
@@ -262,8 +264,7 @@ export class Rebalance {
   hasSynced(member: Member): void {
     if (!member.owesSync) return
     member.owesSync = false
-    this.#owing--
-    if (this.#owing === 0) this.#syncDeadlineMs = NEVER
+    if (--this.#owing === 0) this.#syncDeadlineMs = NEVER
   }
 
   /** Ends the group: every request that waits gets `code`. */
@@ -385,9 +386,7 @@ export class Rebalance {
 
   #findEarliest(): void {
     let earliest = Math.min(this.#joinDeadlineMs, this.#syncDeadlineMs)
-    for (const deadlineMs of this.roster.pending.values()) {
-      if (deadlineMs < earliest) earliest = deadlineMs
-    }
+    for (const dueMs of this.roster.pending.values()) earliest = Math.min(earliest, dueMs)
     for (const member of this.roster.values()) {
       if (member.deadlineMs < earliest && !isWaiting(member)) earliest = member.deadlineMs
     }

@@ -476,7 +476,7 @@ describe('ClassicGroup.heartbeat()', () => {
     const world = new World()
     const [a] = world.stable(1)
     world.nowMs += 60_000
-    world.group.forgive(55_000)
+    world.group.forgive(50_000, world.at)
     world.apply(world.group.expire(world.at))
     expect(world.heartbeat(a as string, 1)).toBe(0)
   })
