@@ -14,7 +14,7 @@ import { fetch } from './apis.ts'
 import type { Client } from './client.ts'
 import { isolationLevel } from './offsets.ts'
 import type { IsolationName } from './offsets.ts'
-import { RETRY_MS, check, isRetriable, isRetriableCode, pause } from './retry.ts'
+import { RETRY_MS, check, isRetriable, pause } from './retry.ts'
 
 const WAIT_MS = 500
 const FETCH_BYTES_MAX = 32 * MiB
@@ -153,7 +153,9 @@ function take(
     const from = positions.get(partition)
     if (from === undefined) continue
     if (data.errorCode !== ErrorCode.NONE) {
-      moved ??= partitionError(data, options.topic, from)
+      const error = partitionError(data, options.topic, from)
+      if (!isRetriable(error)) throw error
+      moved ??= error
       continue
     }
     const bytes = data.records
@@ -174,14 +176,11 @@ function take(
 
 function partitionError(data: PartitionData, topic: string, from: number): KafkaError {
   const place = `${topic}-${String(data.partitionIndex)}`
-  if (isRetriableCode(data.errorCode)) {
-    return new KafkaError(data.errorCode, `Cannot read ${place}`)
-  }
-  if (data.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
-    const text = `Offset ${String(from)} of ${place} is not in its log; use --from start or end`
-    throw new KafkaError(data.errorCode, text)
-  }
-  throw new KafkaError(data.errorCode, `Cannot read ${place}`)
+  const text =
+    data.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE
+      ? `Offset ${String(from)} of ${place} is not in its log; use --from start or end`
+      : `Cannot read ${place}`
+  return new KafkaError(data.errorCode, text)
 }
 
 /** Where each whole batch begins; a last one that was cut off by the broker's limit is left out. */
