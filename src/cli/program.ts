@@ -34,9 +34,11 @@ export function buildProgram(io: Io, services: Services): Command {
   if (services.startBroker !== undefined) program.addCommand(startCommand(io, services.startBroker))
   program.addCommand(topicCommand(io))
   program.addCommand(groupCommand(io))
-  program.addCommand(produceCommand(io))
-  program.addCommand(consumeCommand(io))
-  program.addCommand(benchCommand(io))
+  if (services.recordTools !== undefined) {
+    program.addCommand(produceCommand(io, services.recordTools))
+    program.addCommand(consumeCommand(io, services.recordTools))
+    program.addCommand(benchCommand(io, services.recordTools))
+  }
   if (services.decoders !== undefined) program.addCommand(dumpCommand(io, services.decoders))
   if (services.explainConfig !== undefined) {
     program.addCommand(configCommand(io, services.explainConfig))

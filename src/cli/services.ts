@@ -1,6 +1,7 @@
 // What the command line needs from the rest of the program, as shapes: a broker to start, settings
 // to explain, decoders of our files. The entry point wires them; a command whose service is
 // absent is not listed, so that the help never names what does not work.
+import type { RecordTools } from '../record/section.ts'
 import type { HostPort } from './values.ts'
 
 /** What `start` was told by its flags. What is absent comes from file, environment or default. */
@@ -68,4 +69,6 @@ export interface Services {
     readonly settings: Readonly<Record<string, string>>
   }): Promise<readonly SettingRow[]>
   decoders?(): Promise<readonly FileDecoder[]>
+  /** Checksums and codecs of the platform, for commands that make or read record batches. */
+  recordTools?(): Promise<RecordTools>
 }

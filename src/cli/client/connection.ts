@@ -196,7 +196,8 @@ function connect(address: HostPort): Promise<Socket> {
     }
     const timer = setTimeout(() => fail(new Error('no answer')), CONNECT_MS)
     socket.once('error', fail)
-    socket.connect({ host: address.host, port: address.port, noDelay: true }, () => {
+    socket.setNoDelay(true)
+    socket.connect({ host: address.host, port: address.port }, () => {
       clearTimeout(timer)
       socket.off('error', fail)
       resolve(socket)
