@@ -22,7 +22,8 @@ import type { JournalOptions, JournalStart } from './journal.ts'
 import type { DirtyLog, LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
 import { partitionDirectory } from './log-host.ts'
 import { saveLogStart } from './log-start.ts'
-import { openPartition } from './open-partition.ts'
+import { replayJournal } from './journal-recovery.ts'
+import { PartitionOpening, openPartition } from './open-partition.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { IndexCache } from './sealed-segment.ts'
 import type { SegmentBytes } from './segment-bytes.ts'
@@ -47,6 +48,14 @@ export interface LogStoreDeps {
   readonly clock: Clock
   readonly crypto: Crypto
   readonly telemetry: Telemetry
+}
+
+/** What recovery needs to know of the world outside the log. */
+export interface LogRecovery {
+  /** The last shutdown was clean: the journal holds nothing that segments do not have. */
+  readonly clean: boolean
+  /** Settings of a partition; null when the metadata no longer knows it. */
+  settingsOf(identity: PartitionIdentity): LogSettings | null
 }
 
 /** Where producers are held back, as fractions of the cache that cannot be evicted. */
@@ -124,16 +133,18 @@ export class LogStore implements LogHost {
   }
 
   /**
-   * Opens a store behind what recovery left. `onFailure` is called once when the store latches;
-   * the process should then stop.
+   * Opens a store: replays what the journal still has, makes it durable in the segments, and begins
+   * a new journal in the old one's files. `onFailure` is called once when the store latches; the
+   * process should then stop.
    */
   static async open(
     deps: LogStoreDeps,
     options: LogStoreOptions,
-    start: JournalStart,
+    recovery: LogRecovery,
     onFailure: (error: Error) => void,
   ): Promise<LogStore> {
     const store = new LogStore(deps, options, onFailure)
+    const start = await store.#recover(recovery)
     store.#journal = await Journal.open(
       deps.disk,
       options.journal,
@@ -148,6 +159,38 @@ export class LogStore implements LogHost {
     store.#registerGauges()
     store.#watchFreeSpace()
     return store
+  }
+
+  async #recover(recovery: LogRecovery): Promise<JournalStart> {
+    const openings = new Map<string, PartitionOpening | null>()
+    const replayed = await replayJournal(
+      this.disk,
+      this.crypto,
+      { fileBytes: this.#options.journal.fileBytes, skip: recovery.clean },
+      async (frame, payload) => {
+        const identity = { topicId: frame.topicId, index: frame.partition }
+        const key = partitionDirectory(identity)
+        let opening = openings.get(key)
+        if (opening === undefined) {
+          const settings = recovery.settingsOf(identity)
+          opening = settings === null ? null : await PartitionOpening.begin(this, identity, settings)
+          openings.set(key, opening)
+        }
+        await opening?.replay(frame, payload)
+      },
+    )
+    for (const [key, opening] of openings) {
+      if (opening === null) continue
+      const log = await opening.finish()
+      await log.persist()
+      this.#logs.set(key, log)
+    }
+    if (!recovery.clean) {
+      const { frames, bytes, torn } = replayed
+      const partitions = openings.size
+      this.#telemetry.log('info', 'journal replayed', { frames, bytes, torn, partitions })
+    }
+    return replayed.start
   }
 
   get journal(): Journal {

@@ -172,21 +172,23 @@ export class PartitionOpening {
     const file = await disk.open(path, { mode: 'write', direct: true })
     let stub: Uint8Array | null
     try {
-      if (!loaded.closed) {
-        const range = {
-          from: builder.dataLength,
-          to: size,
-          nextOffset: builder.endOffset,
-          epoch: builder.maxEpoch,
-        }
-        const result = await scanFile(crypto, file, range, (bytes, at, length) => {
-          builder.append(bytes, at, length)
-          this.#state.follow(bytes, at, length, nowMs, aborted)
-        })
-        if (result.outcome === 'corrupt') {
-          const gap = must(result.gaps[0], 'A corrupt scan names a gap')
-          throw this.#damaged(path, gap.fromOffset, gap.toOffset)
-        }
+      // Also behind a checkpoint of a clean close: the segment may have grown since.
+      const range = {
+        from: builder.dataLength,
+        to: size,
+        nextOffset: builder.endOffset,
+        epoch: builder.maxEpoch,
+      }
+      let behindGap = false
+      const result = await scanFile(crypto, file, range, (bytes, at, length, position) => {
+        behindGap ||= position !== builder.dataLength
+        if (behindGap) return
+        builder.append(bytes, at, length)
+        this.#state.follow(bytes, at, length, nowMs, aborted)
+      })
+      if (result.outcome === 'corrupt') {
+        const gap = must(result.gaps[0], 'A corrupt scan names a gap')
+        throw this.#damaged(path, gap.fromOffset, gap.toOffset)
       }
       // What lies behind the last valid batch was never acknowledged, or is still in the journal.
       if (size > builder.dataLength) await file.truncate(builder.dataLength)
@@ -197,7 +199,7 @@ export class PartitionOpening {
     const bytes = new SegmentBytes(
       this.#host,
       { directory: partitionDirectory(this.identity), path },
-      { length: builder.dataLength, synced: loaded.closed ? builder.dataLength : checkpointed, exists: true, stub },
+      { length: builder.dataLength, synced: checkpointed, exists: true, stub },
     )
     this.#segments.push(
       new Segment(this.#host, {

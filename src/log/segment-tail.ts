@@ -48,6 +48,13 @@ interface BlockMark {
   readonly abortedCount: number
 }
 
+/** A checkpoint that waits for its data to be durable. */
+export interface PreparedCheckpoint {
+  readonly at: number
+  readonly bytes: Uint8Array
+  readonly mark: BlockMark
+}
+
 /** Writer of one tail file. One writer; it does not own the file. */
 export class SegmentTail {
   readonly #file: DiskFile
@@ -127,9 +134,12 @@ export class SegmentTail {
     // The newest entry may have been provisional in the block before: it is stated again.
     const firstIndex = Math.max((last?.indexCount ?? 0) - 1, 0)
     const at = last?.fileEnd ?? 0
-    const kind = close === 'closed' ? CLOSED : CHECKPOINT
-    const abortedCount = last?.abortedCount ?? 0
-    const bytes = encodeBlock(this.#options.crypto, parts, { kind, at, firstIndex, abortedCount })
+    const bytes = encodeTailBlock(this.#options.crypto, parts, {
+      closed: close === 'closed',
+      at,
+      firstIndex,
+      firstAborted: last?.abortedCount ?? 0,
+    })
     return { at, bytes, mark: markOf(builder, aborted, at + bytes.length) }
   }
 

@@ -26,7 +26,7 @@ import type {
   ReadOutcome,
   TimestampHit,
 } from './partition.ts'
-import { Quorum } from './quorum.ts'
+import { DataQuorum } from './quorum.ts'
 import type { TopicRules } from './topic-rules.ts'
 import { Waiters } from './waiters.ts'
 
@@ -55,7 +55,7 @@ export class Leader implements Partition, LogListener {
   readonly #reader: PartitionReader
   readonly #tools: RecordTools
   readonly #replicaId: number
-  readonly #quorum: Quorum
+  readonly #quorum: DataQuorum
   #rules: Mutable<TopicRules>
   #highWatermark: Offset
   #resigned = false
@@ -91,7 +91,15 @@ export class Leader implements Partition, LogListener {
     if (latest === null || epoch > latest) this.log.startEpoch(epoch)
     // With one replica all that recovery kept is committed: nobody else could disagree.
     this.#highWatermark = this.log.nextOffset
-    this.#quorum = Quorum.single(deps.replicaId, this.log.epoch, this.#highWatermark)
+    this.#quorum = new DataQuorum({
+      copyset: [deps.replicaId],
+      writeQuorum: 1,
+      sealQuorum: 1,
+      consistency: 'safe',
+      epoch: this.log.epoch,
+      start: this.#highWatermark,
+      highWatermark: this.#highWatermark,
+    })
     this.log.listener = this
   }
 
@@ -171,10 +179,10 @@ export class Leader implements Partition, LogListener {
       }
     }
     if (rules.timestampType === 'append') {
-      header.setLogAppendTime(stored, 0, nowMs, this.#tools.crypto)
+      header.setLogAppendTime(stored, 0, nowMs)
       outcome.logAppendTimeMs = nowMs
     } else if (this.#verdict.maxTimestampDiffers) {
-      header.setMaxTimestamp(stored, 0, this.#verdict.maxTimestamp, this.#tools.crypto)
+      header.setMaxTimestamp(stored, 0, this.#verdict.maxTimestamp)
     }
     const base = this.log.append(stored, nowMs)
     if (base < 0) {
