@@ -2,7 +2,8 @@
 //
 //   node infra/codegen/generate-messages.ts DIR_OF_JSON src/wire/messages
 //
-// DIR_OF_JSON is searched with its subdirectories. Every API that a broker's listener serves is
+// DIR_OF_JSON is a tree of Apache Kafka's, such as its source's resources/common/message folders;
+// it is searched with its subdirectories. Every API that a broker's listener serves is
 // taken, in all its versions but an unstable last one, and the internal records named below. What
 // is taken are names, types, version ranges, tags and defaults; the output is committed.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

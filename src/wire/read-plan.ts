@@ -103,7 +103,7 @@ function planField(field: Field, shape: Shape, depth: number): ReadPlan {
   const element =
     kind === '[]struct'
       ? planStruct(options?.fields ?? [], shape, depth + 1)
-      : planScalar(kind.slice(2) as ScalarKind, false, shape)
+      : planScalar(kind.substring(2) as ScalarKind, false, shape)
   return planList(element, nullable, shape)
 }
 

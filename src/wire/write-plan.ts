@@ -121,7 +121,7 @@ function planValueWrite(kind: Field[1], fields: readonly Field[], shape: Shape):
   const element =
     kind === '[]struct'
       ? planStructWrite(fields, shape)
-      : planScalarWrite(kind.slice(2) as ScalarKind, shape)
+      : planScalarWrite(kind.substring(2) as ScalarKind, shape)
   return (writer, value) => {
     const list = value as readonly unknown[]
     writeLength(writer, list.length, shape.flexible)

@@ -40,7 +40,7 @@ function valueOf(
   if (kind === 'struct') return structOf(fields, version, overrides)
   if (kind === '[]struct') return fc.array(structOf(fields, version, overrides), { maxLength: 3 })
   if (kind.startsWith('[]')) {
-    return fc.array(scalars[kind.slice(2) as ScalarKind], { maxLength: 4 })
+    return fc.array(scalars[kind.substring(2) as ScalarKind], { maxLength: 4 })
   }
   return scalars[kind as ScalarKind]
 }

@@ -179,7 +179,9 @@ describe('frames', () => {
         const all = stream.copy()
         for (let at = 0, i = 0; at < all.length; i++) {
           const end = Math.min(all.length, at + must(sizes[i % sizes.length], 'A size'))
-          assembler.push(Uint8Array.from(all.subarray(at, end)), (frame) => got.push(Uint8Array.from(frame)))
+          assembler.push(Uint8Array.from(all.subarray(at, end)), (frame) =>
+            got.push(Uint8Array.from(frame)),
+          )
           at = end
         }
         expect(got).toStrictEqual(expected)
