@@ -5,6 +5,7 @@ import { ErrorCode } from '../../base/error-codes.ts'
 import { KafkaError } from '../../base/errors.ts'
 import type { Controller } from '../../cluster/controller.ts'
 import type { TopicReference } from '../../cluster/decide-topics.ts'
+import { repeated } from '../../cluster/decision.ts'
 import type {
   DeletableTopicResult,
   DeleteTopicsRequest,
@@ -39,25 +40,17 @@ const referencesOf = (request: DeleteTopicsRequest, version: number): readonly T
       }))
     : request.topicNames.map((name) => ({ name, topicId: null }))
 
-/** What is wrong with the request, said for one of its topics; null if nothing is. */
-const shapeFault = (
-  topic: TopicReference,
-  at: number,
-  all: readonly TopicReference[],
-): Result | null => {
+const keyOf = ({ name, topicId }: TopicReference): string => `${topicId ?? ''}/${name ?? ''}`
+
+/** What is wrong with how a topic is named, or null if nothing is. */
+const shapeFault = (topic: TopicReference, twice: ReadonlySet<string>): Result | null => {
   const { name, topicId } = topic
+  const fault = (text: string): Result => failed(topic, ErrorCode.INVALID_REQUEST, text)
   if (name !== null && topicId !== null) {
-    const text = 'You may not specify both topic name and topic id.'
-    return failed(topic, ErrorCode.INVALID_REQUEST, text)
+    return fault('You may not specify both topic name and topic id.')
   }
-  if (name === null && topicId === null) {
-    const text = 'Neither topic name nor id were specified.'
-    return failed(topic, ErrorCode.INVALID_REQUEST, text)
-  }
-  const isTwin = (other: TopicReference): boolean =>
-    other.name === name && other.topicId === topicId
-  if (!all.some((other, i) => i !== at && isTwin(other))) return null
-  return failed(topic, ErrorCode.INVALID_REQUEST, 'Duplicate topic name or id.')
+  if (name === null && topicId === null) return fault('Neither topic name nor id were specified.')
+  return twice.has(keyOf(topic)) ? fault('Duplicate topic name or id.') : null
 }
 
 /** Answers DeleteTopics. */
@@ -70,7 +63,8 @@ export const deleteTopics =
       const text = 'Topic deletion is disabled: see setting delete.topic.enable.'
       return { responses: topics.map((topic) => failed(topic, code, text)) }
     }
-    const faults = topics.map(shapeFault)
+    const twice = repeated(topics.map(keyOf))
+    const faults = topics.map((topic) => shapeFault(topic, twice))
     const sound = topics.filter((_, at) => faults[at] === null)
     const deleted = await orRefusal(deps.controller.deleteTopics(sound))
     const results =
