@@ -3,7 +3,7 @@
 // topic's quorums takes effect with a new epoch, because N, W and R are fixed within one.
 import { ErrorCode } from '../base/error-codes.ts'
 import type { ConfigEntry, ControllerPolicy, Decision, Outcome } from './decision.ts'
-import { OK, refuse } from './decision.ts'
+import { OK, refuse, repeated } from './decision.ts'
 import type { ClusterImage, ConfigMap } from './image.ts'
 import { NO_CONFIGS } from './image.ts'
 import type { ConfigOwner, MetadataRecord } from './records.ts'
@@ -174,16 +174,15 @@ const quorumRecords = (
   return records
 }
 
-const shapeFault = (changes: readonly ConfigChange[], change: ConfigChange): Outcome => {
-  const same = changes.filter(
-    ({ resourceType, resourceName }) =>
-      resourceType === change.resourceType && resourceName === change.resourceName,
-  )
-  if (same.length > 1) {
+const keyOf = ({ resourceType, resourceName }: ConfigChange): string =>
+  `${resourceType}/${resourceName}`
+
+const shapeFault = (change: ConfigChange, twice: ReadonlySet<string>): Outcome => {
+  if (twice.has(keyOf(change))) {
     return refuse(ErrorCode.INVALID_REQUEST, 'Each resource must appear at most once.')
   }
   const names = (change.replace ?? change.steps ?? []).map(({ name }) => name)
-  return new Set(names).size === names.length
+  return repeated(names).size === 0
     ? OK
     : refuse(ErrorCode.INVALID_REQUEST, 'Error due to duplicate config keys.')
 }
@@ -196,8 +195,9 @@ export const alterConfigs = (
   validateOnly: boolean,
 ): Decision<readonly ChangedConfigs[]> => {
   const entries: MetadataRecord[][] = []
+  const twice = repeated(changes.map(keyOf))
   const decide = (change: ConfigChange): Outcome => {
-    const shape = shapeFault(changes, change)
+    const shape = shapeFault(change, twice)
     if (shape.code !== 0) return shape
     const target = targetOf(image, change)
     if ('code' in target) return target

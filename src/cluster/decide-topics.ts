@@ -3,7 +3,7 @@
 // and topics of one request are checked against each other too.
 import { ErrorCode } from '../base/error-codes.ts'
 import type { ConfigEntry, ControllerPolicy, Decision, Outcome } from './decision.ts'
-import { OK, refuse } from './decision.ts'
+import { OK, refuse, repeated } from './decision.ts'
 import type { ClusterImage, ConfigMap, TopicImage } from './image.ts'
 import type { Load } from './placement.ts'
 import { placePartitions } from './placement.ts'
@@ -68,7 +68,11 @@ const loadOf = (image: ClusterImage): ((id: number) => Load) => {
   return (id) => loads.get(id) ?? { replicas: 0, leaders: 0 }
 }
 
-const nameFault = (image: ClusterImage, name: string, pending: readonly string[]): Outcome => {
+const nameFault = (
+  image: ClusterImage,
+  name: string,
+  pending: ReadonlyMap<string, string>,
+): Outcome => {
   if (name === METADATA_TOPIC) {
     return refuse(ErrorCode.INVALID_REQUEST, `Creation of internal topic ${name} is prohibited.`)
   }
@@ -79,8 +83,7 @@ const nameFault = (image: ClusterImage, name: string, pending: readonly string[]
   }
   const shape = lookalike(name)
   if (shape === null) return OK
-  const taken =
-    image.state.lookalikes.get(shape)?.[0] ?? pending.find((other) => lookalike(other) === shape)
+  const taken = image.state.lookalikes.get(shape)?.[0] ?? pending.get(shape)
   return taken === undefined
     ? OK
     : refuse(
@@ -224,9 +227,6 @@ const topicEntry = (
   return entry
 }
 
-const namedTwice = (names: readonly string[]): ReadonlySet<string> =>
-  new Set(names.filter((name, at) => names.indexOf(name) !== at))
-
 /**
  * Decides which of `topics` can be created, one answer each in the order given; a name that comes
  * twice is answered once. Entries are empty when `validateOnly`.
@@ -239,8 +239,9 @@ export const createTopics = (
 ): Decision<readonly CreatedTopic[]> => {
   const entries: MetadataRecord[][] = []
   const results = new Map<string, CreatedTopic>()
-  const twice = namedTwice(topics.map(({ name }) => name))
-  const pending: string[] = []
+  const twice = repeated(topics.map(({ name }) => name))
+  // Names of this request by how they read where '.' is '_'.
+  const pending = new Map<string, string>()
   let load: ((id: number) => Load) | null = null
   let room = PARTITIONS_PER_REQUEST_MAX
   for (const topic of topics) {
@@ -281,7 +282,7 @@ export const createTopics = (
       continue
     }
     room -= count
-    pending.push(name)
+    pending.set(lookalike(name) ?? name, name)
     const topicId = policy.newTopicId()
     const created = { ...OK, name, topicId, partitions: count, replicas, configs }
     results.set(name, created)
@@ -356,8 +357,9 @@ export const createPartitions = (
 ): Decision<readonly (Outcome & { readonly name: string })[]> => {
   const entries: MetadataRecord[][] = []
   const results = new Map<string, Outcome & { readonly name: string }>()
-  const twice = namedTwice(wishes.map(({ name }) => name))
+  const twice = repeated(wishes.map(({ name }) => name))
   let room = PARTITIONS_PER_REQUEST_MAX
+  let load: ((id: number) => Load) | null = null
   for (const wish of wishes) {
     const { name } = wish
     const topic = image.topicByName(name)
@@ -372,7 +374,7 @@ export const createPartitions = (
         count > room
           ? tooMany()
           : wish.assignments === null
-            ? placeByCount(image, count, size, loadOf(image))
+            ? placeByCount(image, count, size, (load ??= loadOf(image)))
             : { replicas: wish.assignments }
       if ('code' in placed) outcome = placed
       else {

@@ -47,6 +47,17 @@ export const refuse = (code: number, message: string): Outcome => ({ code, messa
 /** Records one entry has at most where a change may be told in parts. */
 export const ENTRY_RECORDS_MAX = 1000
 
+/** Names that come more than once; in time that grows with their number, as clients choose it. */
+export const repeated = (names: Iterable<string>): ReadonlySet<string> => {
+  const seen = new Set<string>()
+  const twice = new Set<string>()
+  for (const name of names) {
+    if (seen.has(name)) twice.add(name)
+    seen.add(name)
+  }
+  return twice
+}
+
 /** Cuts many independent records into entries of a bounded size. */
 export const chunked = (
   records: readonly MetadataRecord[],

@@ -1,7 +1,7 @@
-// An image as bytes: a head, the number of records, and the fewest records that rebuild it, so that
-// a cut file is seen. Image and records are the only two forms of the metadata; there is no third to
-// keep in step. Content is written in sorted order: equal images give equal bytes on every broker.
-// Who stores the bytes checks their integrity and replaces the old snapshot in one step.
+// An image as bytes: a head, the number of records, and the fewest records that rebuild it, so
+// that a cut file is seen. Image and records are the only two forms of the metadata; there is no
+// third to keep in step. Content is written in sorted order: equal images give equal bytes on every
+// broker. Who stores the bytes checks their integrity and replaces the old snapshot in one step.
 import { FormatError } from '../base/errors.ts'
 import { Reader } from '../base/reader.ts'
 import { Writer } from '../base/writer.ts'

@@ -129,7 +129,6 @@ const topics: readonly Setting[] = [
   }),
   int('producer.id.expiration.ms', 86_400_000, 'An idle producer is forgotten after this time.', {
     min: 1,
-    dynamic: true,
   }),
   int('producer.id.expiration.check.interval.ms', 600_000, 'How often idle producers are sought.', {
     min: 1,
