@@ -72,7 +72,7 @@ export function decodeRecord(key: Uint8Array, value: Uint8Array | null): GroupRe
 }
 
 function encodeGroup(group: StoredGroup): Uint8Array {
-  return tagged(GROUP_VERSION, groupMetadataValue, GROUP_VERSION, {
+  const value = {
     protocolType: group.protocolType,
     generation: group.generation,
     protocol: group.protocol,
@@ -88,7 +88,8 @@ function encodeGroup(group: StoredGroup): Uint8Array {
       subscription: member.subscription,
       assignment: member.assignment,
     })),
-  })
+  }
+  return tagged(GROUP_VERSION, groupMetadataValue, GROUP_VERSION, value, new Writer(1024))
 }
 
 function decodeGroup(groupId: string, bytes: Uint8Array): StoredGroup {
@@ -145,9 +146,18 @@ function decodeOffset(bytes: Uint8Array): CommittedOffset {
   }
 }
 
+/** One buffer for keys and offsets, which are small; what comes out of it is a copy. */
+const scratch = new Writer(1024)
+
 /** An int16 (a key's kind, a value's version) and the message behind it. */
-function tagged<T>(tag: number, schema: Schema<T>, version: number, value: Input<T>): Uint8Array {
-  const writer = new Writer(128)
+function tagged<T>(
+  tag: number,
+  schema: Schema<T>,
+  version: number,
+  value: Input<T>,
+  writer: Writer = scratch,
+): Uint8Array {
+  writer.reset()
   writer.int16(tag)
   encode(schema, version, value, writer)
   return writer.copy()

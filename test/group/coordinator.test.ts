@@ -344,6 +344,21 @@ describe('commitOffsets() and fetchOffsets()', () => {
     expect(seen.every(({ result }) => result?.[0] === 0)).toBe(true)
   })
 
+  test('answer each commit with its own append, not with the one before', async () => {
+    const broker = await new Broker().lead()
+    broker.log.holds = true
+    const first = watch(commitOffsets(broker.coordinator, commitRequest(1)))
+    await broker.clock.settle()
+    const second = watch(commitOffsets(broker.coordinator, commitRequest(2)))
+    broker.log.releaseOnce()
+    await broker.clock.settle()
+    expect(first.result).toEqual([0])
+    expect(second.result).toBeUndefined()
+    broker.log.releaseOnce()
+    await broker.clock.settle()
+    expect(second.result).toEqual([0])
+  })
+
   test('split what is too large for one batch, in order', async () => {
     const broker = await new Broker({ offsetsPartitions: 1, batchBytesMax: 1000 }).lead()
     const seen = Array.from({ length: 100 }, (_, i) =>

@@ -142,6 +142,11 @@ export class MemoryLog implements OffsetsLog {
     for (const run of this.#held.splice(0)) run()
   }
 
+  /** Acknowledges what waits now and holds what comes. */
+  releaseOnce(): void {
+    for (const run of this.#held.splice(0)) run()
+  }
+
   records(partition: number): number {
     let count = 0
     for (const { bytes } of this.batches.get(partition) ?? []) count += recordCount(bytes, 0)
