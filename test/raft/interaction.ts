@@ -142,7 +142,12 @@ export class Interaction {
   #change(id: number, words: readonly string[]): void {
     const list = (name: string): number[] => {
       const found = words.find((word) => word.startsWith(`${name}=`))
-      return found === undefined ? [] : found.slice(name.length + 1).split(',').map(Number)
+      return found === undefined
+        ? []
+        : found
+            .slice(name.length + 1)
+            .split(',')
+            .map(Number)
     }
     const voters = list('voters').map((voter) => ({ id: voter, disk: voter * 10 }))
     this.#say(this.#node(id).proposeMembership(membership(voters, list('learners'))))
@@ -150,7 +155,10 @@ export class Interaction {
 
   #compact(id: number, keep: number): void {
     const node = this.#node(id)
-    const snapshot = node.snapshotAt(node.applied, new TextEncoder().encode(`image ${node.applied}`))
+    const snapshot = node.snapshotAt(
+      node.applied,
+      new TextEncoder().encode(`image ${node.applied}`),
+    )
     const stored = this.#disks.get(id)
     if (stored !== undefined) stored.snapshot = snapshot
     node.compact(snapshot, keep)
