@@ -33,7 +33,7 @@ const quiet: ConnectionHandler = { onBytes: () => {}, onDrain: () => {}, onClose
 /** A handler that sends back what it gets, reading no faster than it can answer. */
 const echo = (connection: Connection): ConnectionHandler => ({
   onBytes: (view) => {
-    connection.write([Uint8Array.from(view)])
+    connection.write([new Uint8Array(view)])
     if (connection.queuedBytes > 100_000) connection.pause()
   },
   onDrain: () => connection.resume(),

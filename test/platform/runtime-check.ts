@@ -53,7 +53,7 @@ const checkDisk = async (disk: Disk): Promise<void> => {
 const checkNetwork = async (): Promise<void> => {
   const network = createNetwork()
   const listener = await network.listen({ host: 'localhost', port: 0 }, (connection) => ({
-    onBytes: (view) => connection.write([Uint8Array.from(view), new Uint8Array(0)]),
+    onBytes: (view) => connection.write([new Uint8Array(view), new Uint8Array(0)]),
     onDrain: () => {},
     onClose: () => {},
   }))

@@ -39,6 +39,8 @@ export class SimConnection implements Connection {
   #headDone = 0
   #queuedBytes = 0
   #windowLeft: number
+  /** `written` calls that are due, in order. */
+  readonly #tells: (() => void)[] = []
   /** What is under way to the other end, in order. */
   readonly #way: (() => void)[] = []
   readonly #arrived: Uint8Array[] = []
@@ -138,9 +140,10 @@ export class SimConnection implements Connection {
       const head = this.#queue[0] as Queued
       const left = head.bytes.length - this.#headDone
       if (left > 0) {
-        if (this.#windowLeft === 0) return
+        // Small openings of the window are let pass (RFC 1122, silly window syndrome).
+        if (this.#windowLeft < Math.min(left, this.#link.options.windowBytes / 4)) return
         const count = this.#link.piece(Math.min(left, this.#windowLeft))
-        const chunk = Uint8Array.from(head.bytes.subarray(this.#headDone, this.#headDone + count))
+        const chunk = new Uint8Array(head.bytes.subarray(this.#headDone, this.#headDone + count))
         this.#headDone += count
         this.#queuedBytes -= count
         this.#windowLeft -= count
@@ -155,8 +158,10 @@ export class SimConnection implements Connection {
 
   #tell(written: (() => void) | undefined): void {
     if (written === undefined) return
+    this.#tells.push(written)
     this.#link.soon(() => {
-      if (!this.#vanished) written()
+      const next = this.#tells.shift()
+      if (!this.#vanished) next?.()
     })
   }
 
@@ -229,11 +234,10 @@ export class SimConnection implements Connection {
     if (this.other !== null) this.other.other = null
     const handler = this.#handler
     this.#handler = null
-    const dropped = this.#queue.splice(0)
+    for (const item of this.#queue.splice(0)) this.#tell(item.written)
     this.#queuedBytes = 0
     this.#arrived.length = 0
     this.#link.soon(() => {
-      for (const item of dropped) item.written?.()
       handler?.onClose(error)
     })
   }

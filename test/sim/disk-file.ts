@@ -66,7 +66,7 @@ export class SimFile implements DiskFile {
     this.#mustBeAligned(at, bytes)
     return this.#run(async () => {
       this.#mustBeSound()
-      const before = Uint8Array.from(bytes)
+      const before = new Uint8Array(bytes)
       const complete = this.#put(at, bytes)
       await this.#host.delay('transferMs')
       const same = before.every((byte, index) => byte === bytes[index])

@@ -66,7 +66,7 @@ export class FileNode {
       const index = Math.floor((at + done) / PAGE)
       const from = (at + done) % PAGE
       const count = Math.min(PAGE - from, bytes.length - done)
-      const page = Uint8Array.from(this.#pages.get(index) ?? zeros)
+      const page = new Uint8Array(this.#pages.get(index) ?? zeros)
       page.set(bytes.subarray(done, done + count), from)
       pages.set(index, page)
       this.#pages.set(index, page)
@@ -84,7 +84,7 @@ export class FileNode {
       for (const index of this.#pages.keys()) if (index >= cutFrom) this.#pages.delete(index)
       const last = this.#pages.get(Math.floor(size / PAGE))
       if (size % PAGE !== 0 && last !== undefined) {
-        const page = Uint8Array.from(last).fill(0, size % PAGE)
+        const page = new Uint8Array(last).fill(0, size % PAGE)
         pages.set(Math.floor(size / PAGE), page)
         this.#pages.set(Math.floor(size / PAGE), page)
       }
@@ -159,7 +159,7 @@ export class FileNode {
     assert(at < this.size, 'A bit rots inside a file')
     const index = Math.floor(at / PAGE)
     const flip = (page: Uint8Array | undefined): Uint8Array => {
-      const copy = Uint8Array.from(page ?? zeros)
+      const copy = new Uint8Array(page ?? zeros)
       copy[at % PAGE] = (copy[at % PAGE] as number) ^ (1 << bit)
       return copy
     }
@@ -178,13 +178,16 @@ export class FileNode {
     for (const index of touched) {
       if (index * PAGE >= size) continue
       const versions = this.#versions(index)
+      // Room that was allocated but not yet written may hold what others had left there.
+      const fresh = versions[0] === null && index * PAGE >= this.#durableSize
+      if (fresh && garbage?.chance(0.3) === true) versions[0] = garbage.bytes(PAGE)
       const page = versions.length === 1 ? versions[0] : mix(versions, choose)
       if (page !== null && page !== undefined) pages.set(index, page)
     }
     if (garbage !== null) this.#litter(pages, size, garbage)
     const last = pages.get(Math.floor(size / PAGE))
     if (last !== undefined && size % PAGE !== 0) {
-      pages.set(Math.floor(size / PAGE), Uint8Array.from(last).fill(0, size % PAGE))
+      pages.set(Math.floor(size / PAGE), new Uint8Array(last).fill(0, size % PAGE))
     }
     return new FileNode(pages, size)
   }
@@ -200,7 +203,7 @@ export class FileNode {
     return versions
   }
 
-  /** Room that was allocated but never written may hold what others had left there. */
+  /** The same for pages that were never touched: holes that the grown size laid open. */
   #litter(pages: Pages, size: number, garbage: Prng): void {
     for (let index = Math.ceil(this.#durableSize / PAGE); index * PAGE < size; index++) {
       if (!pages.has(index) && garbage.chance(0.3)) pages.set(index, garbage.bytes(PAGE))
@@ -208,8 +211,9 @@ export class FileNode {
   }
 }
 
-/** Takes every sector of a page from some version of it. */
+/** Takes a page from some version of it: whole, or every sector for itself. */
 const mix = (versions: readonly (Uint8Array | null)[], choose: Choose): Uint8Array => {
+  if (choose(2) === 0) return versions[choose(versions.length)] ?? zeros
   const page = new Uint8Array(PAGE)
   for (let from = 0; from < PAGE; from += SECTOR) {
     const version = versions[choose(versions.length)] ?? zeros

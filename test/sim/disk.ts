@@ -147,8 +147,10 @@ export class SimDisk implements Disk, FileHost {
     if (this.#locks.has(path)) throw failure('refused', 'lock', path, 'held by process 1')
     this.#locks.add(path)
     const life = this.#life
+    let held = true
     return async () => {
-      if (life === this.#life) this.#locks.delete(path)
+      if (held && life === this.#life) this.#locks.delete(path)
+      held = false
     }
   }
 
