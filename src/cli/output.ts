@@ -72,7 +72,7 @@ const BORDERLESS = {
 
 const PROGRESS_MS = 200
 
-/** A line that is rewritten in place while long work runs; invisible unless stderr is a terminal. */
+/** A line rewritten in place while long work runs; invisible unless stderr is a terminal. */
 export interface Progress {
   /** Shows what was done so far; cheap to call often. */
   show(records: number, bytes: number): void

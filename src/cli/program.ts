@@ -2,7 +2,7 @@
 // usage error is one sentence that says what to do, exit code 2; any other failure one sentence on
 // stderr, exit code 1. This is the CLI's wall: what is thrown below ends here.
 import { Command, CommanderError } from 'commander'
-import { KafkaError, UsageError } from '../base/errors.ts'
+import { FormatError, KafkaError, OperatingError, UsageError } from '../base/errors.ts'
 import { errorName } from '../base/error-codes.ts'
 import { benchCommand } from './commands/bench.ts'
 import { configCommand } from './commands/config.ts'
@@ -92,7 +92,8 @@ function sentence(message: string, argv: readonly string[]): string {
 export function describe(error: unknown): string {
   if (error instanceof KafkaError) return `${error.message} (${errorName(error.code)})`
   if (!(error instanceof Error)) return String(error)
-  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : ''
-  const text = error.message.includes(cause.slice(2)) ? error.message : error.message + cause
-  return text.replaceAll('\n', ' ')
+  // Our own errors say their cause in their text.
+  const ours = error instanceof OperatingError || error instanceof FormatError
+  const cause = !ours && error.cause instanceof Error ? `: ${error.cause.message}` : ''
+  return (error.message + cause).replaceAll('\n', ' ')
 }

@@ -79,9 +79,8 @@ export function position(text: string, name: string, nowMs: number): Position {
   }
   const timeMs = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
   if (!Number.isNaN(timeMs)) return { kind: 'time', timeMs }
-  throw new UsageError(
-    `${name} takes start, end, an offset, a time such as 2026-01-31T12:00:00Z, or -15m; not '${text}'`,
-  )
+  const examples = 'start, end, an offset, a time such as 2026-01-31T12:00:00Z, or -15m'
+  throw new UsageError(`${name} takes ${examples}; not '${text}'`)
 }
 
 /** One of a few words. */

@@ -76,7 +76,7 @@ export class Client {
     return answer
   }
 
-  /** A topic's layout, asked again after `forget`. Throws KafkaError when there is no such topic. */
+  /** A topic's layout, asked again after `forget`. Throws KafkaError when there is no topic. */
   async layout(name: string): Promise<TopicLayout> {
     const known = this.#topics.get(name)
     if (known !== undefined) return known
