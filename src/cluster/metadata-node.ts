@@ -68,7 +68,7 @@ export class MetadataNode implements ControllerLog {
     let opened = await RaftStorage.open(options)
     if (opened === null) {
       const diskId = seed(crypto)
-      const members = { voters: [raftId], learners: [] }
+      const members = { voters: new Map([[raftId, diskId]]), learners: new Map<number, number>() }
       await RaftStorage.format(options, { nodeId: raftId, diskId, members })
       opened = await RaftStorage.open(options)
     }
