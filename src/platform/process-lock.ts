@@ -10,7 +10,7 @@ import * as fs from 'node:fs/promises'
 import { OperatingError } from '../base/errors.ts'
 import { diskError } from './disk-error.ts'
 
-/** Suffix of the file that carries the holder's pid, for the message that a second process prints. */
+/** Suffix of the file with the holder's pid, for the message that a second process prints. */
 const HOLDER = '.pid'
 
 /** Databases whose lock is held: a collected one would close itself and give the lock away. */

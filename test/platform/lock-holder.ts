@@ -1,5 +1,5 @@
-// Takes the lock of the disk whose root is the first argument, says how that went, and holds it until killed
-// (or for as long as any test lasts).
+// Takes the lock of the disk whose root is the first argument, says how that went, and holds it
+// until killed (or for as long as any test lasts).
 import { openDisk } from '../../src/platform/disk.ts'
 
 const disk = await openDisk(process.argv[2] ?? '')
