@@ -1,13 +1,14 @@
 // `topic` and `group` against the fake cluster: what they change, what they print for people and
 // as JSON, and how they fail.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { FakeCluster } from './fake-cluster.ts'
+import { startCluster } from './fake-answers.ts'
+import type { FakeCluster } from './fake-cluster.ts'
 import { runCli } from './harness.ts'
 
 let cluster: FakeCluster
 
 beforeEach(async () => {
-  cluster = await FakeCluster.start(2)
+  cluster = await startCluster(2)
 })
 
 afterEach(async () => {

@@ -1,5 +1,6 @@
 // What several commands share: flags that mean the same everywhere, and a client that is closed
 // whatever happens. Kept to that.
+import { Option } from 'commander'
 import type { Command } from 'commander'
 import { Client } from '../client/client.ts'
 import type { Io } from '../io.ts'
@@ -17,7 +18,11 @@ export interface ListingFlags extends ClientFlags {
 
 /** Adds `--bootstrap`. */
 export function withBootstrap(command: Command): Command {
-  return command.option('--bootstrap <host:port>', 'any broker of the cluster', '127.0.0.1:9092')
+  return command.addOption(
+    new Option('--bootstrap <host:port>', 'any broker of the cluster')
+      .default('127.0.0.1:9092')
+      .env('STRATALOG_BOOTSTRAP'),
+  )
 }
 
 /** Adds `--bootstrap` and `--json`. */
