@@ -12,6 +12,7 @@ import { applyEntry } from './image-apply.ts'
 import { ClusterImage } from './image.ts'
 import { RaftDriver } from './raft-driver.ts'
 import type { RaftStorageOptions } from './raft-storage.ts'
+import { membership } from '../raft/membership.ts'
 import { RaftStorage } from './raft-storage.ts'
 import type { MetadataRecord } from './records.ts'
 import { decodeEntry } from './records.ts'
@@ -68,7 +69,7 @@ export class MetadataNode implements ControllerLog {
     let opened = await RaftStorage.open(options)
     if (opened === null) {
       const diskId = seed(crypto)
-      const members = { voters: new Map([[raftId, diskId]]), learners: new Map<number, number>() }
+      const members = membership([{ id: raftId, disk: diskId }])
       await RaftStorage.format(options, { nodeId: raftId, diskId, members })
       opened = await RaftStorage.open(options)
     }
