@@ -129,7 +129,8 @@ export class DiskReader {
 
   /** Length of the valid batch at `at`; 0 at the window's end; minus its length when cut short. */
   #check(segment: Segment, window: Window, at: number): number {
-    if (at + BATCH_HEADER_BYTES > window.filled) return at >= window.filled ? 0 : -BATCH_HEADER_BYTES
+    if (at + BATCH_HEADER_BYTES > window.filled)
+      return at >= window.filled ? 0 : -BATCH_HEADER_BYTES
     const length = batchBytesOf(window.memory, at)
     if (length < BATCH_HEADER_BYTES || length > segment.dataLength) {
       throw corrupt(segment, window.from + at)
@@ -251,7 +252,8 @@ export class DiskReader {
   #drop(window: Window): void {
     if (this.#windows.get(window.key) !== window) return
     this.#windows.delete(window.key)
-    if (window.pins === 0) void window.ready.catch(() => undefined).then(() => this.#giveBack(window.memory))
+    if (window.pins === 0)
+      void window.ready.catch(() => undefined).then(() => this.#giveBack(window.memory))
   }
 
   #giveBack(memory: Uint8Array): void {
@@ -279,4 +281,3 @@ const emptyAt = (from: Offset, endPosition: number): DiskRead => ({
   endPosition,
   release: () => undefined,
 })
-

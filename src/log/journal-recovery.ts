@@ -140,7 +140,10 @@ class Replay {
       const place = { fileSequence: header.fileSequence, filePosition: at }
       const frame = readFrameHeader(bytes, view, at, place)
       if (frame === null) break
-      const payload = bytes.subarray(at + FRAME_HEADER_BYTES, at + FRAME_HEADER_BYTES + frame.length)
+      const payload = bytes.subarray(
+        at + FRAME_HEADER_BYTES,
+        at + FRAME_HEADER_BYTES + frame.length,
+      )
       if (!this.#valid(frame, payload)) break
       // Frames behind a torn one are not applied: their appends come after unacknowledged ones.
       if (frame.durable > this.#durable) this.#durable = frame.durable
@@ -156,12 +159,7 @@ class Replay {
   }
 
   /** Notes whether the file ends here, and looks for frames behind an invalid one. */
-  #look(
-    bytes: Uint8Array,
-    view: DataView,
-    header: FileHeader,
-    end: number,
-  ): void {
+  #look(bytes: Uint8Array, view: DataView, header: FileHeader, end: number): void {
     for (let at = end; at + FRAME_HEADER_BYTES <= bytes.length; at++) {
       if (bytes[at + 4] !== 0x53 || bytes[at + 5] !== 0x46) continue
       const place = { fileSequence: header.fileSequence, filePosition: at }

@@ -92,7 +92,9 @@ export interface JournalStart {
   readonly nextPosition: number
 }
 
-type FrameFields = Omit<Frame, 'topicId' | 'length' | 'durable'> & { readonly topicIdBytes: Uint8Array }
+type FrameFields = Omit<Frame, 'topicId' | 'length' | 'durable'> & {
+  readonly topicIdBytes: Uint8Array
+}
 
 /** The shared write-ahead log. */
 export class Journal {
@@ -195,7 +197,12 @@ export class Journal {
    * Adds a frame to what the next `commit` writes. The parts must not change until then.
    * `ownerEnd` is the offset up to which `owner` must persist before this file is recycled.
    */
-  stage(frame: FrameFields, parts: readonly Uint8Array[], owner: JournalOwner, ownerEnd: number): void {
+  stage(
+    frame: FrameFields,
+    parts: readonly Uint8Array[],
+    owner: JournalOwner,
+    ownerEnd: number,
+  ): void {
     let length = 0
     for (const part of parts) length += part.length
     const size = FRAME_HEADER_BYTES + length

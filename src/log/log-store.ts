@@ -173,7 +173,8 @@ export class LogStore implements LogHost {
         let opening = openings.get(key)
         if (opening === undefined) {
           const settings = recovery.settingsOf(identity)
-          opening = settings === null ? null : await PartitionOpening.begin(this, identity, settings)
+          opening =
+            settings === null ? null : await PartitionOpening.begin(this, identity, settings)
           openings.set(key, opening)
         }
         await opening?.replay(frame, payload)
@@ -446,6 +447,7 @@ export class LogStore implements LogHost {
   #makeRoom(): void {
     if (this.#makingRoom || this.#closed) return
     this.#makingRoom = true
+    let released = 0
     const work = async (): Promise<void> => {
       const logs = [...this.#logs.values()].filter((log) => log.active.bytes.chunks.length > 0)
       for (const log of logs) {
@@ -453,14 +455,15 @@ export class LogStore implements LogHost {
         const bytes = log.active.bytes
         if (bytes.chunks.length > 1) continue
         await bytes.flush()
-        bytes.shrink()
+        if (bytes.shrink()) released++
       }
     }
     this.background(
       'make room',
       work().finally(() => {
         this.#makingRoom = false
-        if (this.#pressed) this.#updatePressure()
+        // Without progress the next completed write looks again: never a loop of its own.
+        if (this.#pressed && released > 0) this.#updatePressure()
       }),
     )
   }
@@ -505,11 +508,15 @@ export class LogStore implements LogHost {
       this.#telemetry.gauge(name, help, read)
     gauge('stratalog_cache_used_bytes', 'Write cache in use.', () => this.arena.usedBytes)
     gauge('stratalog_cache_held_bytes', 'Write cache not evictable.', () => this.arena.heldBytes)
-    gauge('stratalog_journal_files_waiting', 'Journal files that wait for a checkpoint.', () =>
-      this.journal.full.length,
+    gauge(
+      'stratalog_journal_files_waiting',
+      'Journal files that wait for a checkpoint.',
+      () => this.journal.full.length,
     )
-    gauge('stratalog_journal_written_bytes', 'Bytes written to the journal.', () =>
-      this.journal.bytesWritten,
+    gauge(
+      'stratalog_journal_written_bytes',
+      'Bytes written to the journal.',
+      () => this.journal.bytesWritten,
     )
     gauge('stratalog_log_partitions', 'Partition logs open.', () => this.#logs.size)
     gauge('stratalog_log_disk_full', '1 while the disk is below its reserve.', () =>

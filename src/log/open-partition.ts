@@ -68,7 +68,9 @@ export class PartitionOpening {
     const directory = partitionDirectory(identity)
     const names = await host.disk.list(directory)
     opening.#logStart = await loadLogStart(host.disk, directory, names)
-    const bases = names.filter((name) => /^\d{20}\.seg$/.test(name)).map((name) => Number(name.slice(0, 20)))
+    const bases = names
+      .filter((name) => /^\d{20}\.seg$/.test(name))
+      .map((name) => Number(name.slice(0, 20)))
     bases.sort((a, b) => a - b)
     for (const [i, base] of bases.entries()) {
       const last = i === bases.length - 1
@@ -84,7 +86,8 @@ export class PartitionOpening {
   async #openSegment(base: Offset, last: boolean): Promise<void> {
     const before = this.#segments.at(-1)
     if (before !== undefined && before.end !== base) {
-      if (before.sealed === null && before.end < base) throw this.#damaged(before.path, before.end, base)
+      if (before.sealed === null && before.end < base)
+        throw this.#damaged(before.path, before.end, base)
       if (before.end > base) throw this.#damaged(before.path, base, before.end)
       throw this.#damaged(segmentPath(this.identity, base), before.end, base)
     }
@@ -105,8 +108,17 @@ export class PartitionOpening {
   async #openSealed(base: Offset, size: number, last: boolean): Promise<void> {
     const path = segmentPath(this.identity, base)
     const place = { directory: partitionDirectory(this.identity), path }
-    const probe = new SegmentBytes(this.#host, place, { length: 0, synced: 0, exists: true, stub: null })
-    const sealed = await SealedSegment.open(this.#host.crypto, probe.source(size), this.#host.indexes)
+    const probe = new SegmentBytes(this.#host, place, {
+      length: 0,
+      synced: 0,
+      exists: true,
+      stub: null,
+    })
+    const sealed = await SealedSegment.open(
+      this.#host.crypto,
+      probe.source(size),
+      this.#host.indexes,
+    )
     await probe.close()
     const { footer } = sealed
     const bytes = new SegmentBytes(this.#host, place, {
@@ -115,14 +127,20 @@ export class PartitionOpening {
       exists: true,
       stub: null,
     })
-    const usable = new SealedSegment(this.#host.crypto, bytes.source(size), this.#host.indexes, footer)
+    const usable = new SealedSegment(
+      this.#host.crypto,
+      bytes.source(size),
+      this.#host.indexes,
+      footer,
+    )
     let aborted = new AbortedList()
     const list = sectionOf(footer, SectionKind.aborted)
     if (list !== null && list.length > EMPTY_ABORTED_BYTES) aborted = (await usable.load()).aborted
     const latest = this.#state.lineage.latestEpoch ?? -1
     if (footer.maxEpoch > latest || this.#segments.length === 0) {
       for (const { epoch, start } of (await usable.lineage()).entries()) {
-        if (epoch > (this.#state.lineage.latestEpoch ?? -1)) this.#state.lineage.append(epoch, start)
+        if (epoch > (this.#state.lineage.latestEpoch ?? -1))
+          this.#state.lineage.append(epoch, start)
       }
     }
     if (last || !(await this.#nextIsSealed(footer.endOffset))) {
@@ -264,7 +282,8 @@ export class PartitionOpening {
       }
       if (segment !== undefined && segment.sealed === null) segment.finish(this.#state)
       segment = Segment.create(this.#host, this.identity, offset(frame.segmentBase))
-      if (this.#segments.length === 0) this.#logStart = offset(Math.max(this.#logStart, frame.segmentBase))
+      if (this.#segments.length === 0)
+        this.#logStart = offset(Math.max(this.#logStart, frame.segmentBase))
       this.#segments.push(segment)
     }
     if (frame.segmentBase < segment.base) return

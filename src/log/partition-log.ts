@@ -236,7 +236,9 @@ export class PartitionLog implements JournalOwner, DirtyLog {
     if (length + batch.length > this.#settings.segmentBytes) return true
     if (this.#nextOffset - active.base + lastOffsetDeltaOf(batch, 0) >= 0x7fffffff) return true
     const first = active.firstAppendMs
-    return first >= 0 && Math.max(nowMs, maxTimestampOf(batch, 0)) - first >= this.#settings.segmentMs
+    return (
+      first >= 0 && Math.max(nowMs, maxTimestampOf(batch, 0)) - first >= this.#settings.segmentMs
+    )
   }
 
   /** Ends the active segment and begins the next at the current end. No-op on an empty one. */

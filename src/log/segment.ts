@@ -58,7 +58,8 @@ export class Segment {
     this.#sealed = parts.sealed
     this.#tail = parts.tail
     this.#tailFile = parts.tailFile
-    if (parts.builder !== null && parts.builder.batchCount > 0) this.firstAppendMs = parts.builder.minTimestamp
+    if (parts.builder !== null && parts.builder.batchCount > 0)
+      this.firstAppendMs = parts.builder.minTimestamp
   }
 
   /** A new, empty active segment. Nothing is on disk before its first bytes are flushed. */
@@ -182,7 +183,8 @@ export class Segment {
     const tail = wanted ? await this.#openTail(state) : null
     // The checkpoint is taken before the sync, so that it never tells of data that is not durable.
     const sealedMeanwhile = (): boolean => this.#trailer !== null
-    if (tail === null || sealedMeanwhile()) return this.#trailer !== null ? this.seal() : this.bytes.sync()
+    if (tail === null || sealedMeanwhile())
+      return this.#trailer !== null ? this.seal() : this.bytes.sync()
     const checkpoint = tail.prepare(this.#tailParts(state), 'open')
     await this.bytes.sync()
     if (!sealedMeanwhile()) tail.write(checkpoint)
@@ -286,4 +288,3 @@ function newBytes(host: LogHost, identity: PartitionIdentity, base: Offset): Seg
     { length: 0, synced: 0, exists: false, stub: null },
   )
 }
-
