@@ -132,7 +132,8 @@ class MessageText {
         // A table that another one uses goes before it.
         declare(struct.fields)
         this.#consts.push(
-          `const ${this.#tables.get(struct.name)}: readonly Field[] = ${this.#fields(struct.fields)}`,
+          `const ${this.#tables.get(struct.name)}: readonly Field[] =
+` + this.#fields(struct.fields),
         )
       }
     }
@@ -146,7 +147,8 @@ class MessageText {
     const from = flexible === null || flexible.from > range.to ? null : flexible.from
     const versions =
       range.from === range.to ? `version ${range.from}` : `versions ${range.from} to ${range.to}`
-    return `${this.#interfaces.join('\n')}\n${this.#consts.join('\n')}${this.#consts.length > 0 ? '\n' : ''}
+    const tables = this.#consts.map((table) => `${table}\n`).join('')
+    return `${this.#interfaces.join('\n')}\n${tables}
 /** ${message.name}, ${versions}${from === null ? '' : `, flexible from ${from}`}. */
 export const ${lowerFirst(message.name)}: Schema<${message.name}> = {
   name: '${message.name}',

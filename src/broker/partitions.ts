@@ -196,10 +196,33 @@ export class Partitions {
   }
 
   /** Settings of a partition's log, for recovery; null when the metadata does not know it. */
-  logSettings(topicId: string, index: number): LogSettings | null {
-    if (this.describe(topicId, index) === undefined) return null
-    const values = this.#values(topicId)
-    return values === null ? null : logSettings(values, this.#deps.settings)
+  static logSettingsOf(
+    image: ClusterImage,
+    settings: Settings,
+    topicId: string,
+    index: number,
+  ): LogSettings | null {
+    const topic = image.topicById(topicId)
+    if (topic === undefined || topic.partitions.get(index) === undefined) return null
+    return logSettings(settings.topic(topic.configs), settings)
+  }
+
+  get store(): LogStore {
+    return this.#deps.store
+  }
+
+  /** The name of a topic that was used here, also when it has just been removed; else null. */
+  nameOf(topicId: string): string | null {
+    return this.#topics.get(topicId)?.name ?? null
+  }
+
+  /** Removes the files of topics that the metadata no longer knows: a removal was cut short. */
+  async removeStrangers(): Promise<void> {
+    const { store } = this.#deps
+    for (const name of await store.disk.list('topics')) {
+      const id = name.replace(/\/$/, '')
+      if (this.#deps.image().topicById(id) === undefined) await store.disk.remove(`topics/${id}`)
+    }
   }
 
   /** A topic was removed: its leaders resign and its files go. */

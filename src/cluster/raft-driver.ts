@@ -1,22 +1,23 @@
-// Runs one node of the metadata quorum: feeds the pure core with ticks, messages and proposals, and
-// carries out its Readies, one at a time: persist, send, apply, advance. Everything proposed while a
-// sync runs goes into the next one together. It knows neither what entries mean nor how messages
-// travel; both are callbacks.
+// Runs one node of the metadata quorum: feeds the pure core with ticks, messages and proposals,
+// and carries out its Readies, one at a time: persist, send, apply, advance. Everything proposed
+// while a sync runs goes into the next one together. It knows neither what entries mean nor how
+// messages travel; both are callbacks.
 //
-// A failure of storage, of a callback or of the core latches: nothing is acknowledged any more, all
-// who wait are told, and the owner is called once, to stop the process.
+// A failure of storage, of a callback or of the core latches: nothing is acknowledged any more,
+// all who wait are told, and the owner is called once, to stop the process.
 import { assert } from '../base/assert.ts'
 import { OperatingError } from '../base/errors.ts'
 import type { Term } from '../base/units.ts'
 import type { Cancel, Clock } from '../ports/clock.ts'
-import type { Membership } from '../raft/membership.ts'
-import type { Entry, HardState, Message, NodeId, Snapshot } from '../raft/messages.ts'
+import type { Membership, NodeId } from '../raft/membership.ts'
+import type { Entry, HardState, Message, Snapshot } from '../raft/messages.ts'
 import { entryBytes } from '../raft/messages.ts'
-import type { ProposeOutcome, Proposed } from '../raft/raft.ts'
+import type { ProposeOutcome } from '../raft/raft.ts'
 import { Raft } from '../raft/raft.ts'
 import type { Ready } from '../raft/ready.ts'
-import type { RaftOptions, ReadState } from '../raft/state.ts'
+import type { RaftOptions } from '../raft/state.ts'
 import type { RaftStorage, Recovered } from './raft-storage.ts'
+import { RaftWaiters } from './raft-waiters.ts'
 
 /** Who leads, as far as this node knows. */
 export interface Leadership {
@@ -53,26 +54,11 @@ export interface RaftDriverOptions {
   onFailure(error: unknown): void
 }
 
-interface Waiter {
-  readonly term: Term
-  readonly resolve: (done: { readonly index: number }) => void
-  readonly reject: (error: unknown) => void
-}
-
-interface ReadWaiter {
-  /** Index that must be applied; null until the leader named it. */
-  index: number | null
-  ticksLeft: number
-  readonly resolve: (index: number) => void
-  readonly reject: (error: unknown) => void
-}
-
 /** A running node. `start` it, feed it with `receive`, `close` it. */
 export class RaftDriver {
   readonly #options: RaftDriverOptions
   readonly #raft: Raft
-  readonly #waiters = new Map<number, Waiter>()
-  readonly #reads = new Map<number, ReadWaiter>()
+  readonly #waiters = new RaftWaiters()
   #nextRead = 1
   #applied: number
   #bytesSinceSnapshot = 0
@@ -141,8 +127,8 @@ export class RaftDriver {
 
   /**
    * Resolves once `data` is committed and applied here. Rejects with `retry` when it was not taken
-   * (this node does not lead, or too much is in flight), `fenced` when leadership was lost while it
-   * waited: it may have been committed or not. The node owns the bytes.
+   * (this node does not lead, or too much is in flight), `fenced` when leadership was lost while
+   * it waited: it may have been committed or not. The node owns the bytes.
    */
   propose(data: Uint8Array): Promise<{ readonly index: number }> {
     return this.#await(() => this.#raft.propose(data))
@@ -161,10 +147,7 @@ export class RaftDriver {
     if (!this.#raft.read(id)) {
       return Promise.reject(new OperatingError('retry', 'Cannot read metadata: no leader is known'))
     }
-    const waiting = new Promise<number>((resolve, reject) => {
-      const ticksLeft = 4 * this.#options.raft.electionTicks
-      this.#reads.set(id, { index: null, ticksLeft, resolve, reject })
-    })
+    const waiting = this.#waiters.read(id, 4 * this.#options.raft.electionTicks)
     this.#wake()
     return waiting
   }
@@ -189,7 +172,7 @@ export class RaftDriver {
   async #close(): Promise<void> {
     this.#cancelTick?.()
     await this.#running
-    this.#rejectAll(closedError())
+    this.#waiters.rejectAll(closedError())
     // Of what the core holds only this much is known to be on disk as it stands.
     const { term, vote } = this.#persisted
     await this.#options.storage.close({ term, vote, commit: this.#applied })
@@ -200,12 +183,7 @@ export class RaftDriver {
     const { clock, tickMs } = this.#options
     this.#cancelTick = clock.after(tickMs, () => this.#tick())
     this.#guard(() => this.#raft.tick())
-    for (const [id, read] of this.#reads) {
-      read.ticksLeft -= 1
-      if (read.ticksLeft > 0) continue
-      this.#reads.delete(id)
-      read.reject(new OperatingError('retry', 'Cannot read metadata: the leader did not answer'))
-    }
+    this.#waiters.tick()
     this.#wake()
   }
 
@@ -214,17 +192,7 @@ export class RaftDriver {
     const outcome = propose()
     if (typeof outcome === 'string') return Promise.reject(refusal(outcome, this.#raft.leader))
     this.#wake()
-    return this.#wait(outcome)
-  }
-
-  #wait(proposed: Proposed): Promise<{ readonly index: number }> {
-    // Leadership was lost and won again meanwhile, and the entry that stood there is gone.
-    const stale = this.#waiters.get(proposed.index)
-    assert(stale === undefined || stale.term < proposed.term, 'Two proposals share an index')
-    stale?.reject(lostError())
-    return new Promise((resolve, reject) => {
-      this.#waiters.set(proposed.index, { term: proposed.term, resolve, reject })
-    })
+    return this.#waiters.proposal(outcome)
   }
 
   /** Runs the loop at the end of this turn, so that all of the turn's proposals share one sync. */
@@ -267,8 +235,8 @@ export class RaftDriver {
     for (const entry of ready.committed.slice(early)) this.#apply(entry)
     this.#raft.advance()
     this.#noteLeadership()
-    for (const read of ready.reads) this.#noteRead(read)
-    this.#serveReads()
+    for (const read of ready.reads) this.#waiters.confirmed(read)
+    this.#waiters.serve(this.#applied)
     if (this.#bytesSinceSnapshot >= this.#options.snapshotAfterBytes) await this.#compact()
   }
 
@@ -295,11 +263,7 @@ export class RaftDriver {
     this.#bytesSinceSnapshot += entryBytes(entry)
     const own = this.#raft.role === 'leader' && entry.term === this.#raft.term
     if (own) this.#leadingTerm = entry.term
-    const waiter = this.#waiters.get(entry.index)
-    if (waiter === undefined) return
-    this.#waiters.delete(entry.index)
-    if (waiter.term === entry.term) waiter.resolve({ index: entry.index })
-    else waiter.reject(lostError())
+    this.#waiters.applied(entry)
   }
 
   #install(snapshot: Snapshot): void {
@@ -311,35 +275,13 @@ export class RaftDriver {
 
   #noteLeadership(): void {
     const { role, leader, term } = this.#raft
-    if (role !== 'leader') {
-      for (const waiter of this.#waiters.values()) waiter.reject(lostError())
-      this.#waiters.clear()
-    }
+    if (role !== 'leader') this.#waiters.leadershipLost()
     const before = this.#leadership
     // A leader of a new term has yet to apply that term's first entry.
     const leading = role === 'leader' && this.#leadingTerm === term
     if (before.leading === leading && before.leader === leader && before.term === term) return
     this.#leadership = { leading, leader, term }
     this.#options.onLeadership(this.#leadership)
-  }
-
-  #noteRead(read: ReadState): void {
-    const waiter = this.#reads.get(read.id)
-    if (waiter === undefined) return
-    if (read.index >= 0) {
-      waiter.index = read.index
-      return
-    }
-    this.#reads.delete(read.id)
-    waiter.reject(new OperatingError('retry', 'Cannot read metadata: leadership was lost'))
-  }
-
-  #serveReads(): void {
-    for (const [id, read] of this.#reads) {
-      if (read.index === null || read.index > this.#applied) continue
-      this.#reads.delete(id)
-      read.resolve(read.index)
-    }
   }
 
   async #compact(): Promise<void> {
@@ -366,15 +308,8 @@ export class RaftDriver {
     if (this.#failed) return
     this.#failed = true
     this.#cancelTick?.()
-    this.#rejectAll(failedError(error))
+    this.#waiters.rejectAll(failedError(error))
     this.#options.onFailure(error)
-  }
-
-  #rejectAll(error: OperatingError): void {
-    for (const waiter of this.#waiters.values()) waiter.reject(error)
-    for (const read of this.#reads.values()) read.reject(error)
-    this.#waiters.clear()
-    this.#reads.clear()
   }
 }
 
@@ -383,12 +318,6 @@ const closedError = (): OperatingError =>
 
 const failedError = (cause?: unknown): OperatingError =>
   new OperatingError('broken', 'Cannot use the metadata quorum: this node has failed', cause)
-
-const lostError = (): OperatingError =>
-  new OperatingError(
-    'fenced',
-    'Cannot tell whether metadata was committed: leadership was lost meanwhile',
-  )
 
 function refusal(why: 'not-leader' | 'busy' | 'refused', leader: NodeId): OperatingError {
   const reasons = {

@@ -1,6 +1,6 @@
 // The bytes under raft/: a state file with identity and two copies of term and vote, log files of
-// checksummed batches, and snapshot files. Pure encoding and checking; raft-storage.ts decides what
-// is written when. All integers are big-endian.
+// checksummed batches, and snapshot files. Pure encoding and checking; raft-storage.ts decides
+// what is written when. All integers are big-endian.
 //
 //   state        block 0: header · block 1: slot copy A · block 2: slot copy B (blocks of 4 KiB)
 //   log-N.wal    header · batches; a batch is one append: it is durable as a whole or not at all

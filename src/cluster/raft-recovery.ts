@@ -1,6 +1,6 @@
 // Reading back what raft-storage.ts wrote, after any crash: which files count, where the log ends,
-// and whether an unreadable place is the torn end of a write that nobody was told of, or corruption.
-// It changes the directory only by removing leftovers and cutting a torn end.
+// and whether an unreadable place is the torn end of a write that nobody was told of, or
+// corruption. It changes the directory only by removing leftovers and cutting a torn end.
 import { OperatingError } from '../base/errors.ts'
 import type { Term } from '../base/units.ts'
 import { term } from '../base/units.ts'

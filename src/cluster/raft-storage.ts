@@ -1,12 +1,14 @@
-// What one node of the metadata quorum must not forget: term and vote, the log, the newest snapshot,
-// in a directory of its own with its own syncs, because it is read before any partition is opened.
+// What one node of the metadata quorum must not forget: term and vote, the log, the newest
+// snapshot, in a directory of its own with its own syncs, because it is read before any partition
+// is opened.
 //
 // The log is append-only: an entry whose index is not the next one replaces the tail from there on
-// when the log is read again, so no file is ever cut but for a torn end. One append is one batch and
-// one sync, and the next begins only after it; therefore an unreadable batch with nothing readable
-// after it is a write that was never acknowledged, and is cut, while one that is followed by another
-// batch, or that a slot remembers as durable, is corruption and stops the node. Term and vote are
-// kept twice, written and synced one after the other: a crash can tear one copy, never both.
+// when the log is read again, so no file is ever cut but for a torn end. One append is one batch
+// and one sync, and the next begins only after it; therefore an unreadable batch with nothing
+// readable after it is a write that was never acknowledged, and is cut, while one that is
+// followed by another batch, or that a slot remembers as durable, is corruption and stops the
+// node. Term and vote are kept twice, written and synced one after the other: a crash can tear
+// one copy, never both.
 //
 // Any failure latches: the state of the device is then unknown, and nothing is promised any more.
 // Files are read whole, at most FILE_BYTES_MAX each. A last batch that rots between being
@@ -122,9 +124,9 @@ export class RaftStorage {
   }
 
   /**
-   * Reads what the last run left, cuts a torn end, and opens it for writing. Null when the directory
-   * was never formatted. Throws `corrupt` when bytes are not what was written, `refused` when a
-   * newer version wrote them.
+   * Reads what the last run left, cuts a torn end, and opens it for writing. Null when the
+   * directory was never formatted. Throws `corrupt` when bytes are not what was written,
+   * `refused` when a newer version wrote them.
    */
   static async open(
     options: RaftStorageOptions,
@@ -333,7 +335,9 @@ function drawNonce(options: RaftStorageOptions): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
 }
 
-/** Writes a file that is there whole or not at all: temporary name, sync, rename, directory sync. */
+/**
+ * Writes a file that is there whole or not at all: temporary name, sync, rename, directory sync.
+ */
 async function writeWhole(
   options: RaftStorageOptions,
   name: string,

@@ -66,7 +66,7 @@ export class Journal {
     })
   }
 
-  /** Runs `run` once all that was taken in so far is durable; at once if it is. Never after a failure. */
+  /** Runs `run` once all taken in so far is durable; at once if it is. Never after a failure. */
   whenDurable(run: () => void): void {
     assert(!this.#isClosed, 'Journal is waited for after its end')
     if (this.#durable === this.#taken) run()

@@ -45,7 +45,7 @@ export interface GroupLimits extends ClassicLimits {
   readonly batchBytesMax: number
   /** Records of one partition that wait for the log; further ones are refused. */
   readonly queuedRecordsMax: number
-  /** A partition's log is rewritten when it has this many records more than live state would need. */
+  /** A partition's log is rewritten when it has this many records that live state does not need. */
   readonly rewriteRecordsMin: number
   /** Wait before state that was lost to a failed append is loaded again. */
   readonly reloadDelayMs: number

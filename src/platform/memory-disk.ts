@@ -6,7 +6,7 @@ import { OperatingError } from '../base/errors.ts'
 import type { OperatingErrorKind } from '../base/errors.ts'
 import type { Disk, DiskFile, OpenOptions } from '../ports/disk.ts'
 
-/** A memory disk that holds at most `bytesMax` bytes of file content; beyond it writes are `full`. */
+/** A memory disk of at most `bytesMax` bytes of file content; beyond it writes are `full`. */
 export const createMemoryDisk = (bytesMax: number): Disk => new MemoryDisk(bytesMax)
 
 /** What all files of a disk share. */

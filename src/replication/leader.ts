@@ -332,6 +332,11 @@ export class Leader implements Partition, LogListener {
     return this.log.state.lineage.endOfEpoch(epoch, this.log.nextOffset)
   }
 
+  /** Epoch of the record at `at`, or the current one at the end of the log. */
+  epochAt(at: number): LeaderEpoch {
+    return this.log.state.lineage.epochAt(offset(at)) ?? this.log.epoch
+  }
+
   async deleteRecords(to: Offset): Promise<{ readonly code: number; readonly logStart: Offset }> {
     if (to < 0 || to > this.#highWatermark) {
       return { code: ErrorCode.OFFSET_OUT_OF_RANGE, logStart: NONE }

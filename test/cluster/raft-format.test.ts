@@ -1,3 +1,4 @@
+// The bytes under raft/: golden, round trip, hostile.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { term } from '../../src/base/units.ts'

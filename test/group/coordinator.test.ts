@@ -178,7 +178,7 @@ describe('GroupCoordinator', () => {
     expect(broker.log.appends).toBe(0)
   })
 
-  test('another broker goes on with generation, members and offsets, and no rebalance [G20]', async () => {
+  test('another broker goes on with members and offsets, and no rebalance [G20]', async () => {
     const first = await new Broker().lead()
     const [leader, follower] = await stable(first, 'g', [joinRequest(), joinRequest()])
     const who = { memberId: leader?.memberId ?? '', instanceId: null }
@@ -235,7 +235,7 @@ describe('GroupCoordinator', () => {
     expect(offsetsOf(await fetch(broker))).toEqual([2])
   })
 
-  test('is no coordinator any more once an append was fenced, until told to lead again', async () => {
+  test('is no coordinator once an append was fenced, until told to lead again', async () => {
     const broker = await new Broker().lead()
     broker.log.failure = 'fenced'
     expect(await commit(broker, commitRequest(2))).toBe(E.NOT_COORDINATOR)
@@ -325,7 +325,7 @@ describe('commitOffsets() and fetchOffsets()', () => {
     expect(offsetsOf(fetched.result as FetchReply)).toEqual([7])
   })
 
-  test('put the commits of one turn, and those that arrive meanwhile, into one append each', async () => {
+  test('put the commits of a turn, and those that come meanwhile, into one append each', async () => {
     const broker = await new Broker({ offsetsPartitions: 1 }).lead()
     broker.log.holds = true
     const seen = Array.from({ length: 500 }, (_, i) =>
@@ -388,7 +388,7 @@ describe('commitOffsets() and fetchOffsets()', () => {
     ])
   })
 
-  test('make a simple group for a commit without a generation, and only for that [O1]', async () => {
+  test('make a simple group for a commit without a generation only [O1]', async () => {
     const broker = await new Broker().lead()
     expect(await commit(broker, commitRequest(1, { generation: 3 }))).toBe(E.ILLEGAL_GENERATION)
     expect(

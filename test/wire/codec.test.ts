@@ -68,7 +68,7 @@ describe.for(schemas.map((schema) => [schema.name, schema] as const))('%s', ([, 
           expect(decode(schema, version, reader)).toStrictEqual(value)
           expect(reader.left).toBe(0)
         }),
-        { numRuns: 12 },
+        { numRuns: 8 },
       )
     }
   })
@@ -77,10 +77,13 @@ describe.for(schemas.map((schema) => [schema.name, schema] as const))('%s', ([, 
     for (const version of versionsOf(schema)) {
       const [value] = fc.sample(messageOf(schema, version), { numRuns: 1, seed: 7 })
       const bytes = encodeBytes(schema, version, value)
-      const step = Math.max(1, Math.floor(bytes.length / 300))
+      const step = Math.max(1, Math.floor(bytes.length / 150))
+      const taken: number[] = []
       for (let end = 0; end < bytes.length; end += step) {
-        expect(decodeOrRefuse(schema, version, bytes.subarray(0, end))).toBeInstanceOf(FormatError)
+        const outcome = decodeOrRefuse(schema, version, bytes.subarray(0, end))
+        if (!(outcome instanceof FormatError)) taken.push(end)
       }
+      expect(taken).toEqual([])
     }
   })
 

@@ -93,7 +93,7 @@ export class Rebalance {
     return this.#stateTimestampMs
   }
 
-  /** No deadline passes before this moment; there may be none at it. Infinity when there is none. */
+  /** No deadline passes before this moment; there may be none at it. Infinity without any. */
   get earliestMs(): number {
     return this.#earliestMs
   }
@@ -173,13 +173,13 @@ export class Rebalance {
     this.#setJoinDeadline(at.monotonicMs + delayMs)
   }
 
-  /** Ends the joining phase if nobody is missing; the first rebalance waits for its time instead. */
+  /** Ends the joining phase if nobody is missing; the first rebalance waits its time. */
   completeIfAllJoined(at: Instant): void {
     if (this.#state !== 'PreparingRebalance' || this.#previous === 'Empty') return
     if (this.roster.allJoined) this.#complete(at)
   }
 
-  /** Answers a member's waiting requests with `code` and removes it; the caller goes on from there. */
+  /** Answers a member's waiting requests with `code` and removes it; the caller goes on. */
   expel(member: Member, code: number, at: Instant): void {
     this.replyJoin(member, joinFailed(code, ''), at)
     this.replySync(member, syncFailed(code), at)

@@ -138,7 +138,7 @@ export class Roster {
     if (this.leader === id) this.leader = this.#members.keys().next().value ?? null
   }
 
-  /** Gives a static member a new id; everything else it has stays. Its place in the order is last. */
+  /** Gives a static member a new id; all else it has stays. Its place in the order is last. */
   replace(oldId: string, newId: string): Member {
     const old = must(this.#members.get(oldId), 'Roster replaces a member it does not have')
     assert(old.instanceId !== null, 'Roster replaces a member that is not static')

@@ -119,7 +119,7 @@ export interface StoredGroup {
 export type GroupEffect =
   | { readonly kind: 'joined'; readonly ticket: number; readonly reply: JoinReply }
   | { readonly kind: 'synced'; readonly ticket: number; readonly reply: SyncReply }
-  /** Make the group durable, then call `stored(token)`, or `storeRefused(token)` if it cannot be. */
+  /** Make the group durable, then call `stored(token)`; `storeRefused(token)` if it cannot. */
   | { readonly kind: 'store'; readonly token: number; readonly group: StoredGroup }
 
 /** The bounds and delays of classic groups; the values come from the settings. */

@@ -110,7 +110,7 @@ describe.for(versions)('ProduceRequestCursor v%i', (version) => {
   })
 })
 
-test('ProduceRequestCursor.reset() refuses a request whose last byte is missing before any of it is used [W7]', () => {
+test('ProduceRequestCursor.reset() refuses a whole request for one missing byte [W7]', () => {
   const topicData = [{ name: 't', partitionData: [{ index: 0, records: new Uint8Array(100) }] }]
   const body = encodeBytes(produceRequest, 9, { topicData })
   const cursor = new ProduceRequestCursor()
