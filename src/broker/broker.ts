@@ -296,7 +296,7 @@ export class Broker {
       if (record.kind === 'removeTopic') {
         const name = partitions.nameOf(record.topicId)
         this.#background('remove topic', partitions.topicRemoved(record.topicId))
-        if (name !== null) this.#groups?.topicsDeleted([name])
+        if (name !== null) this.#groups?.topicsDeleted(new Set([name]))
       } else if (record.kind === 'config' && record.owner === 'topic') {
         partitions.configChanged(record.ownerId)
       } else if (record.kind === 'config') {

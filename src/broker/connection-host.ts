@@ -72,7 +72,7 @@ export interface ConnectionHost {
     ): Uint8Array | Promise<Uint8Array>
   }
   /** The connection is gone. */
-  closed(connection: never): void
+  closed(connection: RequestSource & { readonly peer: string }): void
   /** The connection failed; `expected` when its peer is to blame. */
   failed(connection: { readonly peer: string }, error: unknown, expected: boolean): void
 }

@@ -4,7 +4,7 @@ import { OperatingError } from '../base/errors.ts'
 import type { Cancel, Clock } from '../ports/clock.ts'
 import type { Connection, ConnectionHandler, Listener, Network } from '../ports/network.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
-import type { ConnectionHost } from './connection-host.ts'
+import type { ConnectionHost, RequestSource } from './connection-host.ts'
 import { KafkaConnection } from './connection.ts'
 
 const SWEEP_MS = 1000
@@ -34,7 +34,7 @@ export class KafkaListener implements ConnectionHost {
   #advertised: { readonly host: string; readonly port: number } = { host: '', port: 0 }
   readonly #telemetry: Telemetry
   readonly #accepts: ListenerLimits
-  readonly #connections = new Set<KafkaConnection>()
+  readonly #connections = new Map<number, KafkaConnection>()
   readonly #perIp = new Map<string, number>()
   #listener: Listener | null = null
   #nextId = 1
@@ -91,12 +91,12 @@ export class KafkaListener implements ConnectionHost {
     }
     this.#perIp.set(ip, fromIp + 1)
     const accepted = new KafkaConnection(this, connection, this.#nextId++)
-    this.#connections.add(accepted)
+    this.#connections.set(accepted.id, accepted)
     return accepted
   }
 
-  closed(connection: KafkaConnection): void {
-    this.#connections.delete(connection)
+  closed(connection: RequestSource & { readonly peer: string }): void {
+    this.#connections.delete(connection.id)
     const ip = connection.peer.slice(0, connection.peer.lastIndexOf(':'))
     const left = (this.#perIp.get(ip) ?? 1) - 1
     if (left > 0) this.#perIp.set(ip, left)
@@ -116,7 +116,7 @@ export class KafkaListener implements ConnectionHost {
     this.coarseNowMs = this.clock.monotonicMs()
     const { idleMaxMs } = this.#accepts
     if (idleMaxMs > 0) {
-      for (const connection of this.#connections) {
+      for (const connection of this.#connections.values()) {
         const silentMs = this.coarseNowMs - connection.lastRequestMs
         if (silentMs > idleMaxMs && connection.idle) connection.destroy()
       }
@@ -133,11 +133,11 @@ export class KafkaListener implements ConnectionHost {
     const until = this.clock.monotonicMs() + DRAIN_MS
     while (this.clock.monotonicMs() < until) {
       let busy = false
-      for (const connection of this.#connections) busy ||= !connection.idle
+      for (const connection of this.#connections.values()) busy ||= !connection.idle
       if (!busy) break
       await new Promise<void>((resolve) => this.clock.after(20, resolve))
     }
-    for (const connection of [...this.#connections]) connection.destroy()
+    for (const connection of [...this.#connections.values()]) connection.destroy()
     await new Promise<void>((resolve) => this.clock.turn(resolve))
   }
 }

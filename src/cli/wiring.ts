@@ -2,17 +2,25 @@
 // file of the command line that knows which platform it runs on and where settings come from.
 import { readFile } from 'node:fs/promises'
 import { OperatingError, UsageError } from '../base/errors.ts'
-import type { Services, StartOptions } from './services.ts'
+import type { Services } from './services.ts'
 
 /** Everything that this build can do. */
 export const services: Services = {
   startBroker: async (options) => {
-    refuseUnserved(options)
     const { startBroker } = await import('../main.ts')
-    const configFile = options.configFile ?? process.env['STRATALOG_CONFIG']
+    const { settings, cores, peers, internal, store, ...rest } = options
+    if ((cores ?? 1) > 1 || (peers ?? []).length > 0 || internal !== undefined) {
+      throw new UsageError('This version runs one broker: leave out --cores, --peer and --internal')
+    }
+    if (store !== undefined) {
+      throw new UsageError('This version has no object store yet: leave out --store')
+    }
+    const configFile = rest.configFile ?? process.env['STRATALOG_CONFIG']
     return startBroker({
-      ...options,
+      ...rest,
+      settings,
       environment: process.env,
+      logLevel: 'info',
       ...(configFile === undefined ? {} : { configFile }),
     })
   },
@@ -34,19 +42,6 @@ export const services: Services = {
     })
     return explainSettings(loaded)
   },
-}
-
-/** Flags that have their place but no effect yet are refused rather than passed over in silence. */
-function refuseUnserved(options: StartOptions): void {
-  const unserved = [
-    ['--peer', options.peers !== undefined],
-    ['--internal', options.internal !== undefined],
-    ['--store', options.store !== undefined],
-    ['--cores', (options.cores ?? 1) > 1],
-  ] as const
-  for (const [flag, given] of unserved) {
-    if (given) throw new UsageError(`${flag} is not served by this version; start without it`)
-  }
 }
 
 async function readSettings(path: string): Promise<string> {

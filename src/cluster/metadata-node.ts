@@ -1,8 +1,7 @@
 // This node's part in the metadata quorum: the Raft driver over its storage, and the image that the
 // committed entries fold into. One broker is a quorum of one and leads it before `open` returns; the
 // same code follows a leader elsewhere once there are peers to send to.
-import { ErrorCode } from '../base/error-codes.ts'
-import { KafkaError, OperatingError } from '../base/errors.ts'
+import { OperatingError } from '../base/errors.ts'
 import { term } from '../base/units.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Crypto } from '../ports/crypto.ts'
@@ -120,15 +119,10 @@ export class MetadataNode implements ControllerLog {
     return now !== undefined && now.leading ? now.term : null
   }
 
-  async propose(entries: readonly Uint8Array[]): Promise<void> {
+  propose(entry: Uint8Array): Promise<unknown> {
     const driver = this.#driver
-    if (driver === null) throw new KafkaError(ErrorCode.NOT_CONTROLLER, 'Not started')
-    try {
-      await Promise.all(entries.map((entry) => driver.propose(entry)))
-    } catch (error) {
-      if (!(error instanceof OperatingError)) throw error
-      throw new KafkaError(ErrorCode.NOT_CONTROLLER, error.message)
-    }
+    if (driver === null) return Promise.reject(new OperatingError('retry', 'Not started yet'))
+    return driver.propose(entry)
   }
 
   /** Writes what is to be written and closes the storage. */
