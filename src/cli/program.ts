@@ -9,6 +9,7 @@ import { configCommand } from './commands/config.ts'
 import { consumeCommand } from './commands/consume.ts'
 import { dumpCommand } from './commands/dump.ts'
 import { groupCommand } from './commands/group.ts'
+import { limitsCommand } from './commands/limits.ts'
 import { produceCommand } from './commands/produce.ts'
 import { startCommand } from './commands/start.ts'
 import { topicCommand } from './commands/topic.ts'
@@ -39,6 +40,8 @@ export function buildProgram(io: Io, services: Services): Command {
     program.addCommand(produceCommand(io, services.recordTools))
     program.addCommand(consumeCommand(io, services.recordTools))
     program.addCommand(benchCommand(io, services.recordTools))
+  } else {
+    program.addCommand(new Command('bench').addCommand(limitsCommand(io)))
   }
   if (services.decoders !== undefined) program.addCommand(dumpCommand(io, services.decoders))
   if (services.explainConfig !== undefined) {
