@@ -80,6 +80,10 @@ export class Checkpointer {
 /** Whether the oldest file is worth emptying now. */
 function worthIt(journal: Journal, oldest: JournalFile, options: JournalOptions): boolean {
   const waiting = journal.full.length
-  if (waiting + 1 >= options.filesTarget && waiting * options.fileBytes >= JOURNAL_BYTES_PER_SYNC * oldest.owners.size) return true
+  if (
+    waiting + 1 >= options.filesTarget &&
+    waiting * options.fileBytes >= JOURNAL_BYTES_PER_SYNC * oldest.owners.size
+  )
+    return true
   return waiting * 2 >= options.filesMax || waiting + 2 >= options.filesMax
 }

@@ -5,6 +5,8 @@
 // Files have a fixed size, are filled with zeros ahead of use and are recycled once every append
 // in them is durable in its segment: rewriting allocated pages is several times faster than growing
 // a file. When no recycled file is ready the current one grows past its size: slower, never wrong.
+// A file is marked free, durably, before it is used again: new frames under an old header would look
+// like damage. The mark's sync also makes its frames durable, so that no gap opens before the next.
 //
 // A failed write or sync latches the journal: its state on the device is then unknown, so nothing
 // is acknowledged any more, and the failed sync is never tried again. Recovery is elsewhere.
@@ -45,6 +47,8 @@ export class JournalFile {
   /** Whether its blocks are allocated, so that writing does not grow it. */
   filled: boolean
   sequence = 0
+  /** Whether its header says that recovery needs it. */
+  live = false
   /** Journal position of the file's byte 0. */
   basePosition = 0
   /** Where the next frame goes, in the file. */
@@ -92,7 +96,9 @@ export interface JournalStart {
   readonly nextPosition: number
 }
 
-type FrameFields = Omit<Frame, 'topicId' | 'length' | 'durable'> & { readonly topicIdBytes: Uint8Array }
+type FrameFields = Omit<Frame, 'topicId' | 'length' | 'durable'> & {
+  readonly topicIdBytes: Uint8Array
+}
 
 /** The shared write-ahead log. */
 export class Journal {
@@ -152,6 +158,8 @@ export class Journal {
     start: JournalStart,
   ): Promise<Journal> {
     await disk.makeDirectory(JOURNAL_DIRECTORY)
+    await disk.syncDirectory('.')
+    for (const file of start.spare) if (file.live) await markFree(file)
     let current = start.spare[0]
     let nextSlot = start.nextSlot
     if (current === undefined) {
@@ -195,7 +203,12 @@ export class Journal {
    * Adds a frame to what the next `commit` writes. The parts must not change until then.
    * `ownerEnd` is the offset up to which `owner` must persist before this file is recycled.
    */
-  stage(frame: FrameFields, parts: readonly Uint8Array[], owner: JournalOwner, ownerEnd: number): void {
+  stage(
+    frame: FrameFields,
+    parts: readonly Uint8Array[],
+    owner: JournalOwner,
+    ownerEnd: number,
+  ): void {
     let length = 0
     for (const part of parts) length += part.length
     const size = FRAME_HEADER_BYTES + length
@@ -232,7 +245,9 @@ export class Journal {
         fileSequence: current.sequence,
         basePosition: current.basePosition,
         oldestLive: this.#full[0]?.sequence ?? current.sequence,
+        free: false,
       })
+      current.live = true
       parts = [header, ...parts]
       at = 0
       this.#fresh = false
@@ -273,8 +288,14 @@ export class Journal {
   async release(file: JournalFile): Promise<void> {
     assert(this.#full[0] === file, 'Journal files are released oldest first')
     for (const [owner, end] of file.owners) assert(owner.persistedEnd >= end, 'Released too early')
-    await this.#syncing
+    try {
+      await markFree(file)
+    } catch (error) {
+      this.#latch(error)
+      throw error
+    }
     this.#unsynced.delete(file)
+    await this.#syncing
     this.#full.shift()
     file.owners.clear()
     this.#trouble = false
@@ -375,14 +396,20 @@ export class Journal {
   async #fillOne(): Promise<void> {
     const slot = this.#nextSlot++
     const file = await this.#disk.open(journalPath(slot), { mode: 'create' })
-    const zeros = new Uint8Array(MiB)
-    for (let at = 0; at < this.#options.fileBytes; at += MiB) {
-      await file.writeBehind(at, zeros.subarray(0, Math.min(MiB, this.#options.fileBytes - at)))
-      if (this.#closed) break
+    try {
+      const zeros = new Uint8Array(MiB)
+      for (let at = 0; at < this.#options.fileBytes; at += MiB) {
+        await file.writeBehind(at, zeros.subarray(0, Math.min(MiB, this.#options.fileBytes - at)))
+        if (this.#closed) break
+      }
+      await file.sync()
+      await this.#disk.syncDirectory(JOURNAL_DIRECTORY)
+    } catch (error) {
+      await file.close()
+      await this.#disk.remove(journalPath(slot))
+      throw error
     }
-    await file.sync()
-    await this.#disk.syncDirectory(JOURNAL_DIRECTORY)
-    this.#spare.push(new JournalFile(slot, file, true))
+    this.#spare.push(new JournalFile(slot, file, !this.#closed))
   }
 
   async #sync(): Promise<void> {
@@ -405,4 +432,13 @@ export class Journal {
     this.#failure = error
     this.#events.onFailure(error)
   }
+}
+
+/** Says in the file's header that recovery does not need it, and makes that durable. */
+async function markFree(file: JournalFile): Promise<void> {
+  const { sequence: fileSequence, basePosition } = file
+  const header = { fileSequence, basePosition, oldestLive: fileSequence, free: true }
+  file.file.writeNow(0, [encodeFileHeader(header)])
+  await file.file.sync()
+  file.live = false
 }

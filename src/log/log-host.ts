@@ -3,6 +3,7 @@
 import type { Offset } from '../base/units.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Crypto } from '../ports/crypto.ts'
+import type { BatchCursor } from './batch-cursor.ts'
 import type { Journal } from './journal.ts'
 import type { IndexCache } from './sealed-segment.ts'
 import type { SegmentHost } from './segment-bytes.ts'
@@ -62,6 +63,7 @@ export interface LogHost extends SegmentHost {
   readonly clock: Clock
   readonly crypto: Crypto
   readonly journal: Journal
+  readonly cursor: BatchCursor
   /** Indexes of sealed segments in memory. */
   readonly indexes: IndexCache
   /** Forgets what was read of a file that is going away. */

@@ -17,6 +17,7 @@ import { Arena } from './arena.ts'
 import { BatchCursor } from './batch-cursor.ts'
 import { DiskReader } from './disk-reader.ts'
 import { Checkpointer } from './checkpointer.ts'
+import { Directories } from './directories.ts'
 import { Journal } from './journal.ts'
 import type { JournalOptions, JournalStart } from './journal.ts'
 import type { DirtyLog, LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
@@ -62,10 +63,13 @@ export interface LogRecovery {
 const PRESS_AT = 0.7
 const RELIEVE_AT = 0.5
 const FREE_SPACE_EVERY_MS = 1000
+/** How long after a vain attempt to make room the next one begins. */
+const PRESS_AGAIN_MS = 5
 
 /** The logs of one broker. */
 export class LogStore implements LogHost {
   readonly disk: Disk
+  readonly directories: Directories
   readonly clock: Clock
   readonly crypto: Crypto
   readonly arena: Arena
@@ -105,6 +109,7 @@ export class LogStore implements LogHost {
     onFailure: (error: Error) => void,
   ) {
     this.disk = deps.disk
+    this.directories = new Directories(deps.disk)
     this.clock = deps.clock
     this.crypto = deps.crypto
     this.#telemetry = deps.telemetry
@@ -265,17 +270,19 @@ export class LogStore implements LogHost {
   /** Closes a partition's log and removes its files. */
   async remove(identity: PartitionIdentity): Promise<void> {
     const key = partitionDirectory(identity)
-    await this.#opening.get(key)
+    await this.#opening.get(key)?.catch(() => undefined)
     const log = this.#logs.get(key)
     this.#logs.delete(key)
     const work = (async (): Promise<void> => {
       if (log !== undefined) {
         this.#flushTimers.get(log)?.()
         this.#flushTimers.delete(log)
-        await log.abandon()
+        const abandoned = log.abandon()
         this.#checkpointer.forget(this.journal, log)
+        await abandoned
       }
       await this.disk.remove(key)
+      this.directories.forget(key)
     })()
     this.#removing.set(key, work)
     try {
@@ -309,8 +316,10 @@ export class LogStore implements LogHost {
     void watched.finally(() => this.#background.delete(watched))
   }
 
-  saveLogStart(identity: PartitionIdentity, start: Offset): Promise<void> {
-    return saveLogStart(this.disk, partitionDirectory(identity), start)
+  async saveLogStart(identity: PartitionIdentity, start: Offset): Promise<void> {
+    const directory = partitionDirectory(identity)
+    await this.directories.make(directory)
+    await saveLogStart(this.disk, directory, start)
   }
 
   onWriteFailure(segment: SegmentBytes, error: unknown): void {
@@ -442,16 +451,18 @@ export class LogStore implements LogHost {
 
   #makingRoom = false
 
-  /** Flushes open chunks, the most filled memory first, so that they can be let go. */
+  /** Flushes open chunks so that they can be let go; those that hold nothing else go first. */
   #makeRoom(): void {
     if (this.#makingRoom || this.#closed) return
     this.#makingRoom = true
+    const enough = (): boolean =>
+      this.arena.heldBytes < this.arena.capacityBytes * (RELIEVE_AT * 0.8)
     const work = async (): Promise<void> => {
-      const logs = [...this.#logs.values()].filter((log) => log.active.bytes.chunks.length > 0)
-      for (const log of logs) {
-        if (this.arena.heldBytes < this.arena.capacityBytes * (RELIEVE_AT * 0.8)) break
-        const bytes = log.active.bytes
-        if (bytes.chunks.length > 1) continue
+      const all = [...this.#logs.values()].map((log) => log.active.bytes)
+      const logs = all.filter((bytes) => bytes.chunks.length > 0)
+      logs.sort((a, b) => Number(a.chunks.length > 1) - Number(b.chunks.length > 1))
+      for (const bytes of logs) {
+        if (enough() || this.#failure !== null) return
         await bytes.flush()
         bytes.shrink()
       }
@@ -460,7 +471,10 @@ export class LogStore implements LogHost {
       'make room',
       work().finally(() => {
         this.#makingRoom = false
-        if (this.#pressed) this.#updatePressure()
+        if (!this.#pressed || this.#closed) return
+        if (enough()) this.#updatePressure()
+        // Readers still hold what could go, or the journal is behind: look again a little later.
+        else this.clock.after(PRESS_AGAIN_MS, () => this.#updatePressure())
       }),
     )
   }
@@ -525,11 +539,22 @@ export class LogStore implements LogHost {
     this.#stopFreeSpace()
     for (const cancel of this.#flushTimers.values()) cancel()
     this.#flushTimers.clear()
+    await Promise.allSettled(this.#opening.values())
+    let failure: unknown = this.#failure
+    if (failure === null) {
+      await this.#checkpointer.stop()
+      await Promise.all(this.#background)
+    }
+    for (const log of this.#logs.values()) {
+      if (failure === null) await log.close().catch((error: unknown) => (failure = error))
+      if (failure !== null) await log.abandon()
+    }
+    // Whoever waited for what a failed store can no longer do has been told by now.
     await this.#checkpointer.stop()
     await Promise.all(this.#background)
-    const failed = this.#failure !== null
-    for (const log of this.#logs.values()) await (failed ? log.abandon() : log.close())
     await this.journal.close()
-    assert(failed || this.arena.unflushedBytes === 0, 'A closed store has flushed everything')
+    if (failure !== null && failure !== this.#failure) throw failure
+    const clean = failure === null
+    assert(!clean || this.arena.unflushedBytes === 0, 'A closed store has flushed everything')
   }
 }

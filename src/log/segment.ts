@@ -58,7 +58,8 @@ export class Segment {
     this.#sealed = parts.sealed
     this.#tail = parts.tail
     this.#tailFile = parts.tailFile
-    if (parts.builder !== null && parts.builder.batchCount > 0) this.firstAppendMs = parts.builder.minTimestamp
+    if (parts.builder !== null && parts.builder.batchCount > 0)
+      this.firstAppendMs = parts.builder.minTimestamp
   }
 
   /** A new, empty active segment. Nothing is on disk before its first bytes are flushed. */
@@ -155,8 +156,12 @@ export class Segment {
     const file = await disk.open(this.bytes.path, { mode: 'write' })
     const size = this.bytes.length + trailer.length
     try {
-      await file.writeBehind(this.bytes.length, trailer)
-      await file.truncate(size)
+      // The footer follows once all it vouches for is durable: whoever finds it may trust the rest.
+      const footer = trailer.length - FOOTER_BYTES
+      await file.writeBehind(this.bytes.length, trailer.subarray(0, footer))
+      await file.truncate(size - FOOTER_BYTES)
+      await file.sync()
+      await file.writeBehind(size - FOOTER_BYTES, trailer.subarray(footer))
       await file.sync()
     } finally {
       await file.close()
@@ -182,7 +187,8 @@ export class Segment {
     const tail = wanted ? await this.#openTail(state) : null
     // The checkpoint is taken before the sync, so that it never tells of data that is not durable.
     const sealedMeanwhile = (): boolean => this.#trailer !== null
-    if (tail === null || sealedMeanwhile()) return this.#trailer !== null ? this.seal() : this.bytes.sync()
+    if (tail === null || sealedMeanwhile())
+      return this.#trailer !== null ? this.seal() : this.bytes.sync()
     const checkpoint = tail.prepare(this.#tailParts(state), 'open')
     await this.bytes.sync()
     if (!sealedMeanwhile()) tail.write(checkpoint)
@@ -212,7 +218,7 @@ export class Segment {
   async #openTail(state: PartitionState): Promise<SegmentTail> {
     if (this.#tail !== null) return this.#tail
     const { disk, crypto } = this.#host
-    await disk.makeDirectory(this.bytes.directory)
+    await this.#host.directories.make(this.bytes.directory)
     const path = tailPath(this.bytes.path)
     await disk.remove(path)
     const file = await disk.open(path, { mode: 'create' })
@@ -252,6 +258,11 @@ export class Segment {
     await this.bytes.closeIdleFile()
   }
 
+  /** Whether its files are gone or going. */
+  get removed(): boolean {
+    return this.#removed
+  }
+
   /** Closes the segment and removes its files. */
   async remove(): Promise<void> {
     this.#removed = true
@@ -262,10 +273,10 @@ export class Segment {
 
   /** Closes files and gives memory back. */
   async close(): Promise<void> {
+    await this.bytes.close()
     await this.#sealing?.catch(() => undefined)
     this.#sealed?.close()
     this.#host.forgetReads(this.bytes.path)
-    await this.bytes.close()
     await this.#tailFile?.close()
     this.#tailFile = null
   }
@@ -286,4 +297,3 @@ function newBytes(host: LogHost, identity: PartitionIdentity, base: Offset): Seg
     { length: 0, synced: 0, exists: false, stub: null },
   )
 }
-
