@@ -129,7 +129,12 @@ function topicApis(deps: ApiDeps): readonly ServedApi[] {
   const partitionsMax = (): number => settings.broker.describedPartitionsMax
   const { producerIds } = deps
   return [
-    serve(range(2, 1, 11), m02.listOffsetsRequest, m02.listOffsetsResponse, listOffsets({ leaders })),
+    serve(
+      range(2, 1, 11),
+      m02.listOffsetsRequest,
+      m02.listOffsetsResponse,
+      listOffsets({ leaders }),
+    ),
     serve(
       range(3, 0, 13),
       m03.metadataRequest,
@@ -276,10 +281,7 @@ function groupApis(deps: ApiDeps): readonly ServedApi[] {
 }
 
 /** ApiVersions answers even versions that it does not have, in the one that everybody reads [V1]. */
-function versionsApi(
-  deps: ApiDeps,
-  served: Parameters<typeof tooNewApiVersions>[0],
-): ServedApi {
+function versionsApi(deps: ApiDeps, served: Parameters<typeof tooNewApiVersions>[0]): ServedApi {
   const known = serve(
     range(18, 0, 4),
     m18.apiVersionsRequest,
@@ -315,4 +317,3 @@ function topicLookup(image: () => ClusterImage): TopicLookup {
     byId: (id) => known(image().topicById(id)),
   }
 }
-

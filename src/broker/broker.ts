@@ -99,7 +99,11 @@ export class Broker {
   }
 
   /** Whether it serves, and what is wrong if anything is. */
-  get health(): { readonly ready: boolean; readonly failure: Error | null; readonly full: boolean } {
+  get health(): {
+    readonly ready: boolean
+    readonly failure: Error | null
+    readonly full: boolean
+  } {
     return { ready: this.#ready, failure: this.#failure, full: this.#store?.full ?? false }
   }
 
@@ -248,11 +252,7 @@ export class Broker {
     const { clock, crypto, telemetry } = this.#ports
     const values = this.#options.settings.broker
     const requests = (name: string) => ({
-      requests: telemetry.counter(
-        'stratalog_requests_total',
-        'Requests by path.',
-        { path: name },
-      ),
+      requests: telemetry.counter('stratalog_requests_total', 'Requests by path.', { path: name }),
       bytes: telemetry.counter('stratalog_bytes_total', 'Bytes by path.', { path: name }),
     })
     const refused = telemetry.counter(
@@ -261,7 +261,11 @@ export class Broker {
     )
     return new KafkaListener(
       {
-        produce: new ProducePath({ partitions, clock, metrics: { ...requests('produce'), refused } }),
+        produce: new ProducePath({
+          partitions,
+          clock,
+          metrics: { ...requests('produce'), refused },
+        }),
         fetch: new FetchPath({
           partitions,
           sessions: new FetchSessions(crypto, values.fetchSessionsMax),

@@ -183,7 +183,8 @@ export class KafkaConnection implements ConnectionHandler {
 
   #produce(bytes: Uint8Array, at: number, end: number): void {
     const version = ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)
-    if (version < 3 || version > 13) throw new FormatError(`Produce version ${version} is not served`)
+    if (version < 3 || version > 13)
+      throw new FormatError(`Produce version ${version} is not served`)
     const correlationId =
       ((bytes[at + 4] as number) << 24) |
       ((bytes[at + 5] as number) << 16) |
@@ -198,7 +199,14 @@ export class KafkaConnection implements ConnectionHandler {
       body = reader.at
     }
     if (body > end) throw new FormatError('A request is shorter than its header')
-    const opening = this.#host.produce.handle(this, { bytes, at, body, end, version, correlationId })
+    const opening = this.#host.produce.handle(this, {
+      bytes,
+      at,
+      body,
+      end,
+      version,
+      correlationId,
+    })
     if (opening === null) return
     // The partitions are not open yet: keep the frame, let none behind it pass, and try again.
     const held = Uint8Array.from(bytes.subarray(at, end))

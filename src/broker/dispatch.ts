@@ -34,10 +34,7 @@ export function serve<Request, Response>(
   api: { readonly key: number; readonly minVersion: number; readonly maxVersion: number },
   request: Schema<Request>,
   response: Schema<Response>,
-  handler: (
-    body: Request,
-    context: RequestContext,
-  ) => Input<Response> | Promise<Input<Response>>,
+  handler: (body: Request, context: RequestContext) => Input<Response> | Promise<Input<Response>>,
   /** The body of an answer that fails the whole request, for APIs that have such a field. */
   failure?: (code: number, body: Request) => Input<Response>,
 ): ServedApi {
@@ -124,4 +121,3 @@ export class Dispatch {
 }
 
 const API_VERSIONS = 18
-

@@ -247,7 +247,9 @@ class FetchTask {
       if (!broken) return refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER)
       // Old clients do not know the storage error [F20].
       return refuse(
-        this.#limits.version <= 5 ? ErrorCode.NOT_LEADER_OR_FOLLOWER : ErrorCode.KAFKA_STORAGE_ERROR,
+        this.#limits.version <= 5
+          ? ErrorCode.NOT_LEADER_OR_FOLLOWER
+          : ErrorCode.KAFKA_STORAGE_ERROR,
       )
     }
     const epoch = wish.currentLeaderEpoch
@@ -259,7 +261,9 @@ class FetchTask {
       const behind = known === null || known.epoch < wish.lastFetchedEpoch
       if (behind || known.end < wish.fetchOffset) {
         const diverging =
-          known === null ? { epoch: -1, endOffset: -1 } : { epoch: known.epoch, endOffset: known.end }
+          known === null
+            ? { epoch: -1, endOffset: -1 }
+            : { epoch: known.epoch, endOffset: known.end }
         return { ...base, leader, code: 0, diverging }
       }
     }

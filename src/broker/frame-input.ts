@@ -45,7 +45,8 @@ export class FrameInput {
 
   /** Where the transport may put the next bytes; null for its own buffer. */
   target(): Uint8Array | null {
-    if (this.#room === null || this.#stopped || this.#want - this.#have < DIRECT_BYTES_MIN) return null
+    if (this.#room === null || this.#stopped || this.#want - this.#have < DIRECT_BYTES_MIN)
+      return null
     const end = Math.min(this.#room.length, this.#want)
     return end - this.#have < DIRECT_BYTES_MIN ? null : this.#room.subarray(this.#have, end)
   }
@@ -57,7 +58,11 @@ export class FrameInput {
       return
     }
     const room = this.#room
-    if (room !== null && view.buffer === room.buffer && view.byteOffset === room.byteOffset + this.#have) {
+    if (
+      room !== null &&
+      view.buffer === room.buffer &&
+      view.byteOffset === room.byteOffset + this.#have
+    ) {
       this.#have += view.length
       if (this.#have === this.#want) this.#complete()
       else this.#grow()
@@ -146,7 +151,9 @@ export class FrameInput {
     if (this.#want <= room.length) return true
     const trusted = this.#want <= this.#largest
     if (this.#have < room.length && !trusted) return true
-    const size = trusted ? this.#want : Math.min(this.#want, Math.max(room.length, this.#have) * GROWTH)
+    const size = trusted
+      ? this.#want
+      : Math.min(this.#want, Math.max(room.length, this.#have) * GROWTH)
     const larger = this.#memory.take(size)
     if (larger === null) {
       if (this.#have < room.length) return true

@@ -57,9 +57,15 @@ export class KafkaListener implements ConnectionHost {
       'stratalog_connections_failed_total',
       'Connections closed because of what their client sent.',
     )
-    telemetry.gauge('stratalog_connections', 'Open Kafka connections.', () => this.#connections.size)
-    telemetry.gauge('stratalog_frames_partial_bytes', 'Memory of partial frames.', () =>
-      this.frames.usedBytes,
+    telemetry.gauge(
+      'stratalog_connections',
+      'Open Kafka connections.',
+      () => this.#connections.size,
+    )
+    telemetry.gauge(
+      'stratalog_frames_partial_bytes',
+      'Memory of partial frames.',
+      () => this.frames.usedBytes,
     )
   }
 

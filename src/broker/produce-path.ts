@@ -202,7 +202,12 @@ export class ProducePath {
     const { acks, timeoutMs, partitionCount } = cursor
     const deadlineMs = this.#clock.monotonicMs() + timeoutMs
     const slot = acks === 0 ? null : source.responses.take(frame.version, frame.correlationId)
-    const topics: { source: Uint8Array; start: number; end: number; partitions: ProducedPartition[] }[] = []
+    const topics: {
+      source: Uint8Array
+      start: number
+      end: number
+      partitions: ProducedPartition[]
+    }[] = []
     let left = partitionCount
     let failed = false
     const settle = (): void => {
@@ -292,4 +297,3 @@ function toldPartition(index: number, outcome: AppendOutcome, leader: Leader): P
     currentLeader: null,
   }
 }
-

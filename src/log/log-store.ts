@@ -178,7 +178,8 @@ export class LogStore implements LogHost {
         let opening = openings.get(key)
         if (opening === undefined) {
           const settings = recovery.settingsOf(identity)
-          opening = settings === null ? null : await PartitionOpening.begin(this, identity, settings)
+          opening =
+            settings === null ? null : await PartitionOpening.begin(this, identity, settings)
           openings.set(key, opening)
         }
         await opening?.replay(frame, payload)
@@ -519,11 +520,15 @@ export class LogStore implements LogHost {
       this.#telemetry.gauge(name, help, read)
     gauge('stratalog_cache_used_bytes', 'Write cache in use.', () => this.arena.usedBytes)
     gauge('stratalog_cache_held_bytes', 'Write cache not evictable.', () => this.arena.heldBytes)
-    gauge('stratalog_journal_files_waiting', 'Journal files that wait for a checkpoint.', () =>
-      this.journal.full.length,
+    gauge(
+      'stratalog_journal_files_waiting',
+      'Journal files that wait for a checkpoint.',
+      () => this.journal.full.length,
     )
-    gauge('stratalog_journal_written_bytes', 'Bytes written to the journal.', () =>
-      this.journal.bytesWritten,
+    gauge(
+      'stratalog_journal_written_bytes',
+      'Bytes written to the journal.',
+      () => this.journal.bytesWritten,
     )
     gauge('stratalog_log_partitions', 'Partition logs open.', () => this.#logs.size)
     gauge('stratalog_log_disk_full', '1 while the disk is below its reserve.', () =>

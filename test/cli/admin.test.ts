@@ -141,6 +141,17 @@ describe('group', () => {
   })
 })
 
+test('a command that waits ends when told to stop', async () => {
+  const stop = new AbortController()
+  cluster.intercept = (apiKey) => {
+    if (apiKey === 19) stop.abort()
+    return true
+  }
+  cluster.silent = true
+  const words = ['topic', 'create', 'x', '--bootstrap', cluster.bootstrap]
+  expect(await runCli(words, { stopped: stop.signal })).toMatchObject({ code: 130, err: '' })
+})
+
 test('bench measures on a topic of its own and deletes it', async () => {
   const flags = ['--records', '2000', '--partitions', '3', '--json']
   const { out, code, err } = await cli('bench', ...flags)

@@ -71,6 +71,8 @@ export class FakeCluster {
   /** Error codes to answer the next Produce requests with, before anything is appended. */
   readonly refusals: number[] = []
   readonly seen: { readonly apiKey: number; readonly version: number; readonly node: number }[] = []
+  /** Reads CreateTopics requests and never answers. */
+  silent = false
   /** What committed readers are told of aborted transactions. */
   aborted: AbortedRange[] = []
   #nextProducerId = 1000
@@ -185,7 +187,7 @@ export class FakeCluster {
     if (handler === undefined) throw new Error(`the fake cluster does not serve ${api.name}`)
     const request = decode(handler.operation.request, apiVersion, reader)
     const body = handler.answer(request as never, this, node)
-    if (body === null) return
+    if (body === null || (this.silent && apiKey === 19)) return
     const writer = new Writer()
     const { response: schema } = handler.operation
     writeResponseFrame(writer, api, { schema, apiVersion, correlationId, body })

@@ -89,12 +89,7 @@ export async function live(prng: Prng, shape: LifeShape, counts: LifeCounts): Pr
   }
 }
 
-async function act(
-  harness: Harness,
-  prng: Prng,
-  acts: number,
-  counts: LifeCounts,
-): Promise<void> {
+async function act(harness: Harness, prng: Prng, acts: number, counts: LifeCounts): Promise<void> {
   for (const model of harness.models) harness.startEpoch(model.index)
   const { models } = harness
   for (let i = 0; i < acts; i++) {
@@ -211,11 +206,7 @@ async function checkStore(harness: Harness, how: CheckOptions): Promise<void> {
   }
 }
 
-function checkProducers(
-  log: PartitionLog,
-  model: Model,
-  name: string,
-): void {
+function checkProducers(log: PartitionLog, model: Model, name: string): void {
   const { producers } = log.state
   const last = new Map<number, Model['batches'][number]>()
   for (const batch of model.batches) {

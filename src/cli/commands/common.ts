@@ -35,17 +35,24 @@ export function collect(value: string, previous: readonly string[]): string[] {
   return [...previous, value]
 }
 
-/** Runs `work` with a connected client and closes it afterwards. */
+/**
+ * Runs `work` with a connected client and closes it afterwards. When the user stops the command the
+ * client is closed at once and `work` fails, unless it `endsItself` and still needs the client.
+ */
 export async function withClient<Result>(
   flags: ClientFlags,
   io: Io,
   work: (client: Client) => Promise<Result>,
+  options: { readonly endsItself: boolean } = { endsItself: false },
 ): Promise<Result> {
   const bootstrap = hostPort(flags.bootstrap, '--bootstrap')
   const client = await Client.connect(bootstrap, io.stopped)
+  const close = (): void => client.close()
+  if (!options.endsItself) io.stopped.addEventListener('abort', close, { once: true })
   try {
     return await work(client)
   } finally {
-    client.close()
+    io.stopped.removeEventListener('abort', close)
+    close()
   }
 }
