@@ -13,6 +13,7 @@ import { limitsCommand } from './commands/limits.ts'
 import { produceCommand } from './commands/produce.ts'
 import { startCommand } from './commands/start.ts'
 import { topicCommand } from './commands/topic.ts'
+import { isRetriable } from './client/retry.ts'
 import type { Io } from './io.ts'
 import type { Services } from './services.ts'
 
@@ -73,7 +74,8 @@ async function report(error: unknown, io: Io, argv: readonly string[]): Promise<
     await io.err.write(`stratalog: ${error.message}\n`)
     return 2
   }
-  if (io.stopped.aborted && isAbort(error)) return 130
+  // The user has stopped it: what failed since then failed because of that.
+  if (io.stopped.aborted && (isAbort(error) || isRetriable(error))) return 130
   await io.err.write(`stratalog: ${describe(error)}\n`)
   return 1
 }
