@@ -3,6 +3,7 @@
 // go out from where they lie. Fetch sessions are a matter of their own (fetch-session.ts); here a
 // request is the full list of partitions it speaks of.
 import { ErrorCode } from '../base/error-codes.ts'
+import { FormatError } from '../base/errors.ts'
 import type { Reader } from '../base/reader.ts'
 import { leaderEpoch, offset } from '../base/units.ts'
 import type { Cancel, Clock } from '../ports/clock.ts'
@@ -19,6 +20,8 @@ import type { RequestContext } from './handler.ts'
 import type { Partitions, TopicEntry } from './partitions.ts'
 import type { ResponseSlot } from './response-queue.ts'
 
+const FIRST_VERSION = 4
+const LAST_VERSION = 18
 const FIRST_TOPIC_ID = 13
 
 /** What the path works with. */
@@ -61,7 +64,11 @@ export class FetchPath {
     context: RequestContext,
   ): Promise<void> | null {
     const { version } = context
+    if (version < FIRST_VERSION || version > LAST_VERSION) {
+      throw new FormatError(`Fetch version ${version} is not served`)
+    }
     const request = decodeFetchRequest(version, reader)
+    if (reader.left > 0) throw new FormatError('A request is longer than its body')
     this.#deps.metrics.requests.value++
     const session = this.#deps.sessions.begin(request, version >= FIRST_TOPIC_ID)
     if (session.code !== 0) {
