@@ -33,6 +33,7 @@ import { Partitions } from './partitions.ts'
 import { ProducePath } from './kafka/produce-path.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { OFFSETS_TOPIC, TopicCreator } from './topic-creator.ts'
+import { ListenerView } from './topic-view.ts'
 
 /** Waiting produce requests are looked at this often for their deadline. */
 const EXPIRE_EVERY_MS = 100
@@ -277,6 +278,11 @@ export class Broker {
           clock,
           bytesMax: values.fetchBytesMax,
           metrics: requests('fetch'),
+          reach: (id, advertised) => {
+            const image = this.#metadata?.image()
+            const { nodeId } = values
+            return image && new ListenerView(image, nodeId, advertised).reach(id)
+          },
         }),
         dispatch: paths.dispatch,
         log: partitions.store,
