@@ -267,7 +267,7 @@ export class SegmentBytes implements ChunkOwner {
       const end = Math.min(to, chunk.position + chunk.fill)
       parts.push(chunk.bytes.subarray(at - chunk.position, end - chunk.position))
       if (pinned !== null) {
-        chunk.pins++
+        this.host.arena.pin(chunk)
         pinned.push(chunk)
       }
       at = end
@@ -292,13 +292,9 @@ export class SegmentBytes implements ChunkOwner {
     }
   }
 
-  /** Lets go of chunks that `views` pinned; those of a closed segment go back to the arena. */
+  /** Lets go of chunks that `views` pinned, also after `close`. */
   unpin(pinned: readonly Chunk[]): void {
-    for (const chunk of pinned) {
-      assert(chunk.pins > 0, 'Only a pinned chunk is let go')
-      chunk.pins--
-      if (chunk.pins === 0 && this.#closed && chunk.owner === this) this.host.arena.release(chunk)
-    }
+    for (const chunk of pinned) this.host.arena.unpin(chunk)
   }
 
   /** Index of the chunk that holds byte `position`. */
@@ -311,10 +307,6 @@ export class SegmentBytes implements ChunkOwner {
       else high = middle - 1
     }
     return low
-  }
-
-  canEvict(chunk: Chunk): boolean {
-    return this.chunks[0] === chunk && chunk.pins === 0
   }
 
   /** The arena has taken the oldest chunk back. */
@@ -341,7 +333,7 @@ export class SegmentBytes implements ChunkOwner {
   shrink(): boolean {
     const last = this.chunks.at(-1)
     if (last === undefined || last.retired || this.chunks.length > 1) return false
-    if (last.flushed < last.fill || last.issued > last.flushed || last.pins > 0) return false
+    if (last.flushed < last.fill || last.issued > last.flushed) return false
     const from = alignDown(last.fill, DIRECT_ALIGNMENT)
     this.#stub = from === last.fill ? null : Uint8Array.from(last.bytes.subarray(from, last.fill))
     this.chunks.pop()
@@ -357,7 +349,7 @@ export class SegmentBytes implements ChunkOwner {
       await new Promise<void>((resolve) => this.#waiters.push({ to: -1, done: () => resolve() }))
     }
     await this.#opening?.catch(() => undefined)
-    for (const chunk of this.chunks) if (chunk.pins === 0) this.host.arena.release(chunk)
+    for (const chunk of this.chunks) this.host.arena.release(chunk)
     this.chunks.length = 0
     this.#handed = 0
     await this.#file?.close()
