@@ -31,6 +31,7 @@ import { offsetsLog } from './offsets-log.ts'
 import { Partitions } from './partitions.ts'
 import { ProducePath } from './produce-path.ts'
 import { ProducerIds } from './producer-ids.ts'
+import { ResponseMemory } from './response-memory.ts'
 import { OFFSETS_TOPIC, TopicCreator } from './topic-creator.ts'
 
 /** Waiting produce requests are looked at this often for their deadline. */
@@ -259,6 +260,7 @@ export class Broker {
       'stratalog_produce_refused_total',
       'Produce requests with a refused partition.',
     )
+    const answers = new ResponseMemory(values.queuedResponseBytesMax)
     return new KafkaListener(
       {
         produce: new ProducePath({
@@ -270,12 +272,14 @@ export class Broker {
           partitions,
           sessions: new FetchSessions(crypto, values.fetchSessionsMax),
           clock,
+          memory: answers,
           bytesMax: values.fetchBytesMax,
           metrics: requests('fetch'),
         }),
         dispatch: paths.dispatch,
         log: partitions.store,
         frames: new FrameMemory(values.queuedRequestBytesMax),
+        answers,
         limits: {
           requestBytesMax: values.requestBytesMax,
           requestsInFlightMax: values.connectionRequestsMax,

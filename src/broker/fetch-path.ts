@@ -17,6 +17,7 @@ import type { SessionFetch } from './fetch-session.ts'
 import { FetchSessions } from './fetch-session.ts'
 import type { RequestContext } from './handler.ts'
 import type { Partitions, TopicEntry } from './partitions.ts'
+import type { ResponseMemory } from './response-memory.ts'
 import type { ResponseSlot } from './response-queue.ts'
 
 const FIRST_TOPIC_ID = 13
@@ -26,6 +27,7 @@ export interface FetchDeps {
   readonly partitions: Partitions
   readonly sessions: FetchSessions
   readonly clock: Clock
+  readonly memory: ResponseMemory
   /** Most bytes of one answer: `fetch.max.bytes`. */
   readonly bytesMax: number
   readonly metrics: { readonly requests: Counter; readonly bytes: Counter }
@@ -65,7 +67,7 @@ export class FetchPath {
     this.#deps.metrics.requests.value++
     const session = this.#deps.sessions.begin(request, version >= FIRST_TOPIC_ID)
     if (session.code !== 0) {
-      this.#send(source, slot, session, [])
+      this.#send(source, slot, session, [], 0)
       return null
     }
     const task = new FetchTask(this.#deps, source, session, {
@@ -77,10 +79,10 @@ export class FetchPath {
     })
     const parts = task.run()
     if (!(parts instanceof Promise)) {
-      this.#send(source, slot, session, parts)
+      this.#send(source, slot, session, parts, task.reservedBytes)
       return null
     }
-    return parts.then((late) => this.#send(source, slot, session, late))
+    return parts.then((late) => this.#send(source, slot, session, late, task.reservedBytes))
   }
 
   #send(
@@ -88,13 +90,19 @@ export class FetchPath {
     slot: ResponseSlot,
     session: SessionFetch,
     parts: readonly Part[],
+    reservedBytes: number,
   ): void {
+    const { memory, metrics } = this.#deps
     const topics: FetchedTopic[] = []
     const releases: (() => void)[] = []
+    let bytes = 0
     let open: { topic: string; topicId: string; partitions: FetchedPartition[] } | null = null
     for (const part of parts) {
       const told = answerOf(part)
-      if (part.read !== null) releases.push(part.read.release)
+      if (part.read !== null) {
+        releases.push(part.read.release)
+        bytes += part.read.bytes
+      }
       if (!session.tells(part, told)) continue
       if (open === null || open.topicId !== part.topicId || open.topic !== part.topic) {
         open = { topic: part.topic, topicId: part.topicId, partitions: [] }
@@ -102,8 +110,10 @@ export class FetchPath {
       }
       open.partitions.push(told)
     }
+    memory.give(reservedBytes - bytes)
     const release = (): void => {
       for (const one of releases) one()
+      memory.give(bytes)
     }
     if (source.closed) {
       release()
@@ -116,7 +126,7 @@ export class FetchPath {
       topics,
       nodeEndpoints: [],
     })
-    this.#deps.metrics.bytes.value += frame.bytes
+    metrics.bytes.value += frame.bytes
     slot.parts = frame.parts
     slot.release = release
     slot.state = 2
@@ -136,6 +146,8 @@ class FetchTask {
     readonly maxBytes: number
     readonly maxWaitMs: number
   }
+  /** Reserved of the memory of answers once the parts are known; whoever gets them gives it back. */
+  reservedBytes = 0
 
   constructor(
     deps: FetchDeps,
@@ -187,17 +199,32 @@ class FetchTask {
   /** Reads if enough is there; else waits until something changes and looks again. */
   #look(deadlineMs: number): readonly Part[] | Promise<readonly Part[]> {
     const parts = this.#session.wishes.map((wish) => this.#part(wish))
-    const { clock } = this.#deps
+    const { clock, memory } = this.#deps
     const nowMs = clock.monotonicMs()
-    if (this.#source.closed || nowMs >= deadlineMs || this.#enough(parts)) return this.#read(parts)
+    const last = this.#source.closed || nowMs >= deadlineMs
+    const ready = last || this.#enough(parts)
+    if (ready) {
+      if (!this.#source.closed) this.reservedBytes = memory.reserve(this.#limits.maxBytes)
+      // Without memory the last look answers without records, and so does one that tells of errors.
+      if (this.reservedBytes > 0 || last || parts.some(({ code }) => code !== 0)) {
+        return this.#read(parts)
+      }
+    }
     const waiting = new Promise<void>((resolve) => {
       const cancels: Cancel[] = []
       let woken = false
       const wake = (): void => {
         if (woken) return
         woken = true
+        this.#source.abandon = null
         for (const cancel of cancels) cancel()
         resolve()
+      }
+      this.#source.abandon = wake
+      cancels.push(clock.after(deadlineMs - nowMs, wake))
+      if (ready) {
+        cancels.push(memory.onFreed(wake))
+        return
       }
       for (const part of parts) {
         if (part.leader === null) continue
@@ -205,7 +232,6 @@ class FetchTask {
         void this.#touch(part)
         cancels.push(part.leader.watch(wake))
       }
-      cancels.push(clock.after(deadlineMs - nowMs, wake))
     })
     return waiting.then(() => this.#look(deadlineMs))
   }
@@ -290,8 +316,8 @@ class FetchTask {
 
   /** Reads partition after partition until the answer is full. */
   #read(parts: Part[]): readonly Part[] | Promise<readonly Part[]> {
-    let left = this.#limits.maxBytes
-    let empty = true
+    let left = Math.min(this.#limits.maxBytes, this.reservedBytes)
+    let empty = this.reservedBytes > 0
     for (let i = 0; i < parts.length; i++) {
       const part = parts[i] as Part
       const outcome = this.#readOne(part, left, empty)
