@@ -29,10 +29,7 @@ export function frameOf<T>(
 }
 
 /** Sends frames on a connection of their own and closes it at once, reading nothing. */
-export async function sendAndClose(
-  port: number,
-  frames: readonly Uint8Array[],
-): Promise<void> {
+export async function sendAndClose(port: number, frames: readonly Uint8Array[]): Promise<void> {
   const socket = net.connect({ host: '127.0.0.1', port })
   await once(socket, 'connect')
   socket.end(Buffer.concat(frames))
