@@ -31,6 +31,12 @@ export const services: Services = {
     return { compression: createCompression(), crypto: createCrypto() }
   },
 
+  decoders: async () => {
+    const { createCrypto } = await import('../platform/crypto.ts')
+    const { fileDecoders } = await import('./dump/decoders.ts')
+    return fileDecoders(createCrypto())
+  },
+
   explainConfig: async ({ configFile, settings }) => {
     const { explainSettings } = await import('../config/explain.ts')
     const { loadSettings } = await import('../config/load.ts')
