@@ -4,9 +4,13 @@ import { BROKER_SETTINGS } from '../../src/config/broker-settings.ts'
 import { explainSettings } from '../../src/config/explain.ts'
 import type { Sources } from '../../src/config/load.ts'
 import { environmentName, loadSettings } from '../../src/config/load.ts'
+import { parseSettings } from '../../src/config/settings-file.ts'
 import { Settings } from '../../src/config/settings.ts'
 
-const file = (text: string): Sources => ({ file: { path: 'conf.yaml', text } })
+const file = (text: string): Sources => {
+  const path = 'conf.yaml'
+  return { file: { path, content: parseSettings({ path, text }) } }
+}
 
 const message = (sources: Sources): string => {
   try {

@@ -1,4 +1,4 @@
-// `journal/NNNNNNNN.wal`: the file's header and each frame of its current lap. A recycled file holds
+// `journal/NNNNNNNN.wal`: the file's header and each frame of its current lap. A recycled file has
 // frames of earlier laps behind its end; their checksums are seeded otherwise, so they are none. A
 // frame that does not verify while a later one does, or whose header does and whose payload does
 // not, is a torn write or damage; below a position that a later frame knows durable, damage it is.

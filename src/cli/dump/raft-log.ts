@@ -1,5 +1,5 @@
-// `raft/log-N.wal`: the file's header, its batches, and each entry with the metadata records that it
-// carries. A batch's checksums are seeded with its place, so a window of the file is decoded with
+// `raft/log-N.wal`: the file's header, its batches, and each entry with the metadata records in
+// it. A batch's checksums are seeded with its place, so a window of the file is decoded with
 // a seed that is moved by as much. Behind a batch that does not verify the next one is looked for.
 import { decodeEntry } from '../../cluster/records.ts'
 import {

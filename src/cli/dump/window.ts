@@ -1,5 +1,5 @@
-// A file read front to back through one buffer: what `dump` needs to print files larger than memory.
-// A view is good until the next one is asked for. It knows no format.
+// A file read front to back through one buffer: what `dump` needs to print files larger than
+// memory. A view is good until the next one is asked for. It knows no format.
 import { basename, dirname } from 'node:path'
 import { FormatError, OperatingError } from '../../base/errors.ts'
 import { openDisk } from '../../platform/disk.ts'
