@@ -66,15 +66,6 @@ export interface RunningBroker {
 export async function startBroker(options: StartBrokerOptions = {}): Promise<RunningBroker> {
   const settings = await settingsOf(options)
   const values = settings.broker
-  for (const listener of values.listeners) {
-    if (!isLoopback(listener.host) && !values.allowsUnauthenticated) {
-      throw new UsageError(
-        `Listener ${listener.host === '' ? '0.0.0.0' : listener.host}:${listener.port} would take ` +
-          'anybody without authentication: use a loopback address, or set ' +
-          'network.unauthenticated.allow=true',
-      )
-    }
-  }
   const telemetry = createTelemetry({ level: options.logLevel ?? 'warn' })
   const dataDirectory = options.memory === true ? 'memory:' : path.resolve(values.dataDir)
   if (options.memory !== true) fs.mkdirSync(dataDirectory, { recursive: true })
@@ -167,6 +158,3 @@ async function readConfig(
 
 const hostPortText = ({ host, port }: HostPort): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)

@@ -1,5 +1,5 @@
-// The text of a settings file as plain values. YAML, of which JSON is a part. Apart from load.ts, so
-// that a broker without such a file starts without loading a parser. Pure: the caller reads the
+// The text of a settings file as plain values: YAML, of which JSON is a part. Apart from load.ts,
+// so that a broker without such a file starts without loading a parser. Pure: the caller reads the
 // file.
 import { parseDocument } from 'yaml'
 import { UsageError } from '../base/errors.ts'
