@@ -1,8 +1,9 @@
-// One broker, put together over ports: data directory, metadata, log, groups, listener. It knows the
-// order in which they come up and go down, and what each must hear from the others; every part knows
-// only itself. Which platform is underneath is decided in main.ts.
+// One broker, put together over ports: data directory, metadata, log, groups, listener. It knows
+// the order in which they come up and go down, and what each must hear from the others; every part
+// knows only itself. Which platform is underneath is decided in main.ts.
 //
-//   open: lock ▶ metadata ▶ recovery ▶ epochs ▶ listener      close: listener ▶ groups ▶ log ▶ metadata
+//   open: lock ▶ metadata ▶ recovery ▶ epochs ▶ listener      close: listener ▶ groups ▶ log ▶
+// metadata
 import { KafkaError, OperatingError } from '../base/errors.ts'
 import { MiB } from '../base/units.ts'
 import { Controller } from '../cluster/controller.ts'
@@ -22,14 +23,14 @@ import type { Telemetry } from '../ports/telemetry.ts'
 import { servedApis } from './apis.ts'
 import { controllerPolicy } from './config-view.ts'
 import { DataDirectory } from './data-directory.ts'
-import { Dispatch } from './dispatch.ts'
-import { FetchPath } from './fetch-path.ts'
-import { FetchSessions } from './fetch-session.ts'
-import { FrameMemory } from './frame-memory.ts'
-import { KafkaListener } from './listener.ts'
+import { Dispatch } from './kafka/dispatch.ts'
+import { FetchPath } from './kafka/fetch-path.ts'
+import { FetchSessions } from './kafka/fetch-session.ts'
+import { FrameMemory } from './kafka/frame-memory.ts'
+import { KafkaListener } from './kafka/listener.ts'
 import { offsetsLog } from './offsets-log.ts'
 import { Partitions } from './partitions.ts'
-import { ProducePath } from './produce-path.ts'
+import { ProducePath } from './kafka/produce-path.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { OFFSETS_TOPIC, TopicCreator } from './topic-creator.ts'
 
