@@ -9,8 +9,8 @@ import {
   FrameKind,
   decodeFileHeader,
   readFrameHeader,
-} from '../../log/journal-format.ts'
-import type { FileHeader, Frame } from '../../log/journal-format.ts'
+} from '../../log/journal/journal-format.ts'
+import type { FileHeader, Frame } from '../../log/journal/journal-format.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import { Field, HEADER_BYTES, batchLength, crc, int32At } from '../../record/header.ts'
 import type { DumpRow, FileDecoder } from '../services.ts'

@@ -8,8 +8,8 @@ import {
   decodeBatch,
   decodeBatchHeader,
   decodeLogHeader,
-} from '../../cluster/raft-format.ts'
-import type { BatchHeader, LogHeader } from '../../cluster/raft-format.ts'
+} from '../../cluster/raft/raft-format.ts'
+import type { BatchHeader, LogHeader } from '../../cluster/raft/raft-format.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import { decodeMembership } from '../../raft/membership.ts'
 import type { Entry } from '../../raft/messages.ts'

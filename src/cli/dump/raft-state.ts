@@ -8,7 +8,7 @@ import {
   decodeSlot,
   decodeSnapshot,
   decodeStateHeader,
-} from '../../cluster/raft-format.ts'
+} from '../../cluster/raft/raft-format.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import { int32At } from '../../record/header.ts'
 import type { DumpRow, FileDecoder } from '../services.ts'

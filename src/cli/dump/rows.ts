@@ -2,10 +2,10 @@
 // index, aborted list, lineage and producer snapshot. Times are ISO 8601, absent ones null. Record
 // payloads are never looked into.
 import { Reader } from '../../base/reader.ts'
-import type { AbortedList } from '../../log/aborted.ts'
-import type { Lineage } from '../../log/lineage.ts'
-import type { Producers } from '../../log/producers.ts'
-import { INDEX_ENTRY_BYTES } from '../../log/sparse-index.ts'
+import type { AbortedList } from '../../log/state/aborted.ts'
+import type { Lineage } from '../../log/state/lineage.ts'
+import type { Producers } from '../../log/state/producers.ts'
+import { INDEX_ENTRY_BYTES } from '../../log/segment/sparse-index.ts'
 import { CODECS } from '../../ports/compression.ts'
 import {
   Attribute,

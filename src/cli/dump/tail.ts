@@ -1,12 +1,12 @@
 // `<base>.tail`: the checkpoints of a growing segment, one row each; with --verbose also the index
 // entries, aborted transactions, epochs and producers that each of them brings. A block that does
 // not verify ends the file for the broker; here it is damage, and nothing behind it is believed.
-import { AbortedList } from '../../log/aborted.ts'
-import { Lineage } from '../../log/lineage.ts'
-import { decodeProducers } from '../../log/producer-snapshot.ts'
-import { INDEX_ENTRY_BYTES } from '../../log/sparse-index.ts'
-import { TAIL_HEADER_BYTES, decodeTailBlock, tailBlockBytes } from '../../log/tail-block.ts'
-import type { TailBlock } from '../../log/tail-block.ts'
+import { AbortedList } from '../../log/state/aborted.ts'
+import { Lineage } from '../../log/state/lineage.ts'
+import { decodeProducers } from '../../log/state/producer-snapshot.ts'
+import { INDEX_ENTRY_BYTES } from '../../log/segment/sparse-index.ts'
+import { TAIL_HEADER_BYTES, decodeTailBlock, tailBlockBytes } from '../../log/segment/tail-block.ts'
+import type { TailBlock } from '../../log/segment/tail-block.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { DumpOptions, DumpRow, FileDecoder } from '../services.ts'
 import { abortedRows, damageRow, indexRows, lineageRows, producerRows, timeOf } from './rows.ts'
