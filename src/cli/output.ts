@@ -47,7 +47,7 @@ export async function say(io: Io, json: boolean, text: string): Promise<void> {
 }
 
 function cellText(cell: Cell): string {
-  if (cell === null) return '-'
+  if (cell === null || cell === '') return '-'
   if (typeof cell === 'object') return cell.length === 0 ? '-' : cell.join(',')
   return String(cell)
 }

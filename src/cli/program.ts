@@ -9,9 +9,11 @@ import { configCommand } from './commands/config.ts'
 import { consumeCommand } from './commands/consume.ts'
 import { dumpCommand } from './commands/dump.ts'
 import { groupCommand } from './commands/group.ts'
+import { limitsCommand } from './commands/limits.ts'
 import { produceCommand } from './commands/produce.ts'
 import { startCommand } from './commands/start.ts'
 import { topicCommand } from './commands/topic.ts'
+import { isRetriable } from './client/retry.ts'
 import type { Io } from './io.ts'
 import type { Services } from './services.ts'
 
@@ -38,6 +40,8 @@ export function buildProgram(io: Io, services: Services): Command {
     program.addCommand(produceCommand(io, services.recordTools))
     program.addCommand(consumeCommand(io, services.recordTools))
     program.addCommand(benchCommand(io, services.recordTools))
+  } else {
+    program.addCommand(new Command('bench').addCommand(limitsCommand(io)))
   }
   if (services.decoders !== undefined) program.addCommand(dumpCommand(io, services.decoders))
   if (services.explainConfig !== undefined) {
@@ -70,7 +74,8 @@ async function report(error: unknown, io: Io, argv: readonly string[]): Promise<
     await io.err.write(`stratalog: ${error.message}\n`)
     return 2
   }
-  if (io.stopped.aborted && isAbort(error)) return 130
+  // The user has stopped it: what failed since then failed because of that.
+  if (io.stopped.aborted && (isAbort(error) || isRetriable(error))) return 130
   await io.err.write(`stratalog: ${describe(error)}\n`)
   return 1
 }

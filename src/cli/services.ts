@@ -1,6 +1,7 @@
 // What the command line needs from the rest of the program, as shapes: a broker to start, settings
 // to explain, decoders of our files. The entry point wires them; a command whose service is
 // absent is not listed, so that the help never names what does not work.
+import type { ExplainedSetting } from '../config/explain.ts'
 import type { RecordTools } from '../record/section.ts'
 import type { HostPort } from './values.ts'
 
@@ -36,18 +37,6 @@ export interface RunningBroker {
   readonly failed?: Promise<Error>
 }
 
-/** One setting as it stands. */
-export interface SettingRow {
-  readonly name: string
-  readonly value: string
-  /** default, file, environment or flag. */
-  readonly source: string
-  readonly default: string
-  /** The environment variable that sets it. */
-  readonly environment: string
-  readonly description: string
-}
-
 /** One line of a dump: names and values in the order to print. */
 export type DumpRow = Readonly<Record<string, string | number | boolean | null>>
 
@@ -67,7 +56,7 @@ export interface Services {
   explainConfig?(options: {
     readonly configFile?: string
     readonly settings: Readonly<Record<string, string>>
-  }): Promise<readonly SettingRow[]>
+  }): Promise<readonly ExplainedSetting[]>
   decoders?(): Promise<readonly FileDecoder[]>
   /** Checksums and codecs of the platform, for commands that make or read record batches. */
   recordTools?(): Promise<RecordTools>

@@ -1,9 +1,10 @@
 // The one writer of the metadata. A request is decided at once, against an image that has all
-// earlier decisions in it whether or not they are committed yet; its entries are proposed, and the
-// answer is given once they are applied. So requests are pipelined through the log and never
-// contradict each other. When a proposal fails, all that was decided on top of it is forgotten, and
-// decisions begin again from the committed image as soon as nothing is in flight.
-// It refuses to know how the log is agreed on (ControllerLog) and what settings mean (the policy).
+// earlier decisions in it whether or not they are committed yet. Decisions wait in a queue: one
+// proposal is in flight at a time, and takes along all that were decided meanwhile. So the log is
+// never asked to take a decision without the ones it was built on, and a slow disk is shared. When
+// a proposal fails, all that was decided on top of it fails too, and decisions begin again from
+// the committed image. It refuses to know how the log is agreed on (ControllerLog) and what
+// settings mean (the policy).
 import { assert } from '../base/assert.ts'
 import { ErrorCode } from '../base/error-codes.ts'
 import { KafkaError } from '../base/errors.ts'
@@ -18,14 +19,14 @@ import { applyEntry } from './image-apply.ts'
 import type { ClusterImage } from './image.ts'
 import { encodeEntry } from './records.ts'
 
-/** The metadata log as the controller sees it. */
+/** The metadata log as the controller sees it: the Raft driver and the image that it applies to. */
 export interface ControllerLog {
   /**
-   * Appends entries in order. Resolves once all of them are committed and applied to what
-   * `image()` returns; rejects, with a KafkaError that a client may be told, when this node
-   * may no longer propose; then it is unknown whether they will be.
+   * Resolves once `entry`, which is taken over, is committed and applied to what `image()` returns.
+   * Rejects with `retry` when it was not taken; with anything else it is unknown whether it will be
+   * committed, and this node no longer leads in this term.
    */
-  propose(entries: readonly Uint8Array[]): Promise<void>
+  propose(entry: Uint8Array): Promise<unknown>
   /** The image with everything applied that is committed here. */
   image(): ClusterImage
   /**
@@ -33,6 +34,32 @@ export interface ControllerLog {
    * terms are applied to `image()`.
    */
   leadingTerm(): number | null
+}
+
+/** Bytes of one proposal, unless a single entry is larger. */
+export const PROPOSAL_BYTES_MAX = 1_048_576
+
+/** Decisions that wait at most; more are refused as if there were no controller. */
+export const DECISIONS_QUEUED_MAX = 10_000
+
+/** One entry on its way; `done` and `fail` are those of its decision, for its last entry. */
+interface Queued {
+  readonly entry: Uint8Array
+  readonly done: () => void
+  readonly fail: (error: unknown) => void
+}
+
+const notController = (why: string): KafkaError =>
+  new KafkaError(ErrorCode.NOT_CONTROLLER, `Cannot change metadata: ${why}`)
+
+const concatenate = (parts: readonly Uint8Array[]): Uint8Array => {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
 }
 
 /** A broker by id and the epoch of its process. */
@@ -45,14 +72,14 @@ export interface BrokerIdentity {
 export class Controller {
   readonly #log: ControllerLog
   readonly #policy: ControllerPolicy
-  /** What the log will have made of the image once all that is in flight is applied. */
+  /** What the log will have made of the image once all that is queued is applied. */
   #head: ClusterImage | null = null
   #headTerm = -1
-  #inFlight = 0
-  /** The proposal made last: entries are applied in order, so when it is done all are. */
+  #queue: Queued[] = []
+  /** The proposal in flight, if any; these have left the queue. */
+  #inFlight: readonly Queued[] = []
+  /** The decision made last: entries are applied in order, so when it is done all are. */
   #last: Promise<void> = Promise.resolve()
-  /** Set while proposals are in flight of which an earlier one failed. */
-  #isBroken = false
 
   constructor(log: ControllerLog, policy: ControllerPolicy) {
     this.#log = log
@@ -126,48 +153,70 @@ export class Controller {
 
   async #decide<Result>(decide: (image: ClusterImage) => Decision<Result>): Promise<Result> {
     const term = this.#log.leadingTerm()
-    if (term === null || this.#isBroken) {
-      throw new KafkaError(ErrorCode.NOT_CONTROLLER, 'This node does not lead the metadata log')
-    }
-    if (this.#inFlight > 0 && this.#headTerm !== term) {
-      throw new KafkaError(
-        ErrorCode.NOT_CONTROLLER,
-        'The lead of the metadata log has just changed',
-      )
-    }
+    if (term === null) throw notController('this node does not lead the metadata log')
+    if (this.#head !== null && this.#headTerm !== term) throw notController('the lead has changed')
+    if (this.#queue.length >= DECISIONS_QUEUED_MAX) throw notController('too much is waiting')
     let head = this.#head ?? this.#log.image()
     const { entries, result } = decide(head)
-    if (entries.length === 0) return this.#settled(result)
-    for (const records of entries) {
-      head = applyEntry(head, records, { index: head.version + 1, term })
-    }
-    this.#head = head
-    this.#headTerm = term
-    await this.#propose(entries.map(encodeEntry))
-    return result
-  }
-
-  /** An answer that changes nothing may still tell of changes in flight: it waits for them. */
-  async #settled<Result>(result: Result): Promise<Result> {
-    if (this.#inFlight > 0) await this.#last
-    return result
-  }
-
-  async #propose(entries: readonly Uint8Array[]): Promise<void> {
-    this.#inFlight += 1
-    let isDone = false
-    try {
-      this.#last = this.#log.propose(entries)
-      await this.#last
-      isDone = true
-    } finally {
-      this.#inFlight -= 1
-      assert(this.#inFlight >= 0, 'A proposal settles once')
-      if (!isDone) this.#isBroken = true
-      if (this.#inFlight === 0) {
-        this.#head = null
-        this.#isBroken = false
+    if (entries.length > 0) {
+      for (const records of entries) {
+        head = applyEntry(head, records, { index: head.version + 1, term })
       }
+      this.#head = head
+      this.#headTerm = term
+      this.#last = this.#enqueue(entries.map(encodeEntry))
+      await this.#last
+    } else if (this.#head !== null) {
+      // An answer that changes nothing may still tell of changes that are under way.
+      await this.#last
     }
+    return result
+  }
+
+  #enqueue(entries: readonly Uint8Array[]): Promise<void> {
+    return new Promise((done, fail) => {
+      for (const [at, entry] of entries.entries()) {
+        const isLast = at === entries.length - 1
+        this.#queue.push({ entry, fail, done: isLast ? done : () => undefined })
+      }
+      if (this.#inFlight.length === 0) this.#proposeNext()
+    })
+  }
+
+  #proposeNext(): void {
+    assert(this.#inFlight.length === 0, 'One proposal is in flight at a time')
+    if (this.#queue.length === 0) {
+      this.#head = null
+      return
+    }
+    if (this.#log.leadingTerm() !== this.#headTerm) {
+      this.#failAll(notController('the lead has changed'))
+      return
+    }
+    let count = 1
+    let bytes = this.#queue[0]?.entry.length ?? 0
+    for (; count < this.#queue.length; count++) {
+      bytes += this.#queue[count]?.entry.length ?? 0
+      if (bytes > PROPOSAL_BYTES_MAX) break
+    }
+    const taken = this.#queue.splice(0, count)
+    this.#inFlight = taken
+    // Entries one after the other are an entry: what was decided together is applied together.
+    this.#log.propose(concatenate(taken.map(({ entry }) => entry))).then(
+      () => {
+        this.#inFlight = []
+        for (const { done } of taken) done()
+        this.#proposeNext()
+      },
+      (error: unknown) => this.#failAll(error),
+    )
+  }
+
+  #failAll(error: unknown): void {
+    const lost = [...this.#inFlight, ...this.#queue]
+    this.#inFlight = []
+    this.#queue = []
+    this.#head = null
+    for (const { fail } of lost) fail(error)
   }
 }

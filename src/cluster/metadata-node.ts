@@ -1,8 +1,7 @@
 // This node's part in the metadata quorum: the Raft driver over its storage, and the image that the
-// committed entries fold into. One broker is a quorum of one and leads it before `open` returns; the
-// same code follows a leader elsewhere once there are peers to send to.
-import { ErrorCode } from '../base/error-codes.ts'
-import { KafkaError, OperatingError } from '../base/errors.ts'
+// committed entries fold into. One broker is a quorum of one and leads it before `open` returns;
+// the same code follows a leader elsewhere once there are peers to send to.
+import { OperatingError } from '../base/errors.ts'
 import { term } from '../base/units.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Crypto } from '../ports/crypto.ts'
@@ -10,9 +9,10 @@ import type { Disk } from '../ports/disk.ts'
 import type { ControllerLog } from './controller.ts'
 import { applyEntry } from './image-apply.ts'
 import { ClusterImage } from './image.ts'
-import { RaftDriver } from './raft-driver.ts'
-import type { RaftStorageOptions } from './raft-storage.ts'
-import { RaftStorage } from './raft-storage.ts'
+import { RaftDriver } from './raft/raft-driver.ts'
+import type { RaftStorageOptions } from './raft/raft-storage.ts'
+import { membership } from '../raft/membership.ts'
+import { RaftStorage } from './raft/raft-storage.ts'
 import type { MetadataRecord } from './records.ts'
 import { decodeEntry } from './records.ts'
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts'
@@ -46,8 +46,8 @@ export class MetadataNode implements ControllerLog {
   }
 
   /**
-   * Recovers the node, or founds a quorum of one in a fresh directory. Throws `corrupt` or `refused`
-   * with a sentence when the directory cannot be used.
+   * Recovers the node, or founds a quorum of one in a fresh directory. Throws `corrupt` or
+   * `refused` with a sentence when the directory cannot be used.
    */
   static async open(deps: MetadataNodeDeps): Promise<MetadataNode> {
     const node = new MetadataNode(deps)
@@ -68,7 +68,7 @@ export class MetadataNode implements ControllerLog {
     let opened = await RaftStorage.open(options)
     if (opened === null) {
       const diskId = seed(crypto)
-      const members = { voters: [raftId], learners: [] }
+      const members = membership([{ id: raftId, disk: diskId }])
       await RaftStorage.format(options, { nodeId: raftId, diskId, members })
       opened = await RaftStorage.open(options)
     }
@@ -119,15 +119,10 @@ export class MetadataNode implements ControllerLog {
     return now !== undefined && now.leading ? now.term : null
   }
 
-  async propose(entries: readonly Uint8Array[]): Promise<void> {
+  propose(entry: Uint8Array): Promise<unknown> {
     const driver = this.#driver
-    if (driver === null) throw new KafkaError(ErrorCode.NOT_CONTROLLER, 'Not started')
-    try {
-      await Promise.all(entries.map((entry) => driver.propose(entry)))
-    } catch (error) {
-      if (!(error instanceof OperatingError)) throw error
-      throw new KafkaError(ErrorCode.NOT_CONTROLLER, error.message)
-    }
+    if (driver === null) return Promise.reject(new OperatingError('retry', 'Not started yet'))
+    return driver.propose(entry)
   }
 
   /** Writes what is to be written and closes the storage. */

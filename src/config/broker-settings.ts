@@ -52,8 +52,9 @@ const processSettings: readonly Setting[] = [
   list('cluster.peers', '', 'Other voters of the metadata quorum as ID@HOST:PORT.', {
     check: peers,
   }),
-  long('cache.bytes', 256 * MiB, 'Memory for record batches: the write cache and the hot tail.', {
+  long('cache.bytes', 128 * MiB, 'Memory for record batches: the write cache and the hot tail.', {
     min: 16 * MiB,
+    max: 4095 * MiB,
   }),
   long('journal.file.bytes', 64 * MiB, 'Size of one journal file.', {
     min: MiB,
@@ -102,8 +103,8 @@ const network: readonly Setting[] = [
     min: -1,
   }),
   int('queued.max.requests', 500, 'Requests in work for all connections together.', { min: 1 }),
-  int('connection.requests.max', 64, 'Requests in work for one connection.', { min: 1 }),
-  long('queued.max.request.bytes', 256 * MiB, 'Bytes of requests in work for all connections.', {
+  int('connection.requests.max', 1000, 'Requests in work for one connection.', { min: 1 }),
+  long('queued.max.request.bytes', 64 * MiB, 'Bytes of requests in work for all connections.', {
     min: MiB,
   }),
   int('connection.response.max.bytes', 64 * MiB, 'Bytes one slow reader may leave unread.', {

@@ -1,7 +1,7 @@
 // Opens one partition's log from its directory: sealed segments by their footers, the others from
-// their last checkpoint by a scan of what follows, and behind that the frames that the journal still
-// has. A torn end is cut. Damage below data that is known to have been acknowledged is never cut: the
-// partition refuses to open and says where, and nothing on disk is touched.
+// their last checkpoint by a scan of what follows, and behind that the frames that the journal
+// still has. A torn end is cut. Damage below data that is known to have been acknowledged is never
+// cut: the partition refuses to open and says where, and nothing on disk is touched.
 //
 //   begin ──▶ (replay a frame)* ──▶ finish
 import { assert, must } from '../base/assert.ts'
@@ -10,22 +10,22 @@ import { alignDown, alignUp, leaderEpoch, offset } from '../base/units.ts'
 import type { Offset } from '../base/units.ts'
 import type { DiskFile } from '../ports/disk.ts'
 import { DIRECT_ALIGNMENT, pageAlignedMemory } from '../ports/disk.ts'
-import { AbortedList } from './aborted.ts'
-import { batchBytesOf } from './batch-view.ts'
-import { scanFile } from './batch-scan.ts'
-import type { Frame } from './journal-format.ts'
-import { FrameKind } from './journal-format.ts'
+import { AbortedList } from './state/aborted.ts'
+import { batchBytesOf } from './segment/batch-view.ts'
+import { scanFile } from './segment/batch-scan.ts'
+import type { Frame } from './journal/journal-format.ts'
+import { FrameKind } from './journal/journal-format.ts'
 import type { LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
 import { partitionDirectory } from './log-host.ts'
 import { loadLogStart } from './log-start.ts'
 import { PartitionLog } from './partition-log.ts'
-import { PRODUCERS_MAX, PartitionState } from './partition-state.ts'
+import { PRODUCERS_MAX, PartitionState } from './state/partition-state.ts'
 import { Segment, segmentPath, tailPath } from './segment.ts'
-import { SegmentBuilder } from './segment-builder.ts'
-import { SegmentBytes } from './segment-bytes.ts'
-import { SectionKind, looksSealed, sectionOf } from './segment-format.ts'
-import { SealedSegment } from './sealed-segment.ts'
-import { SegmentTail } from './segment-tail.ts'
+import { SegmentBuilder } from './segment/segment-builder.ts'
+import { SegmentBytes } from './cache/segment-bytes.ts'
+import { SectionKind, looksSealed, sectionOf } from './segment/segment-format.ts'
+import { SealedSegment } from './segment/sealed-segment.ts'
+import { SegmentTail } from './segment/segment-tail.ts'
 
 /** Bytes of the section that holds an empty list of aborted transactions. */
 const EMPTY_ABORTED_BYTES = 4
@@ -68,7 +68,9 @@ export class PartitionOpening {
     const directory = partitionDirectory(identity)
     const names = await host.disk.list(directory)
     opening.#logStart = await loadLogStart(host.disk, directory, names)
-    const bases = names.filter((name) => /^\d{20}\.seg$/.test(name)).map((name) => Number(name.slice(0, 20)))
+    const bases = names
+      .filter((name) => /^\d{20}\.seg$/.test(name))
+      .map((name) => Number(name.slice(0, 20)))
     bases.sort((a, b) => a - b)
     for (const [i, base] of bases.entries()) {
       const last = i === bases.length - 1
@@ -84,7 +86,8 @@ export class PartitionOpening {
   async #openSegment(base: Offset, last: boolean): Promise<void> {
     const before = this.#segments.at(-1)
     if (before !== undefined && before.end !== base) {
-      if (before.sealed === null && before.end < base) throw this.#damaged(before.path, before.end, base)
+      if (before.sealed === null && before.end < base)
+        throw this.#damaged(before.path, before.end, base)
       if (before.end > base) throw this.#damaged(before.path, base, before.end)
       throw this.#damaged(segmentPath(this.identity, base), before.end, base)
     }
@@ -105,8 +108,17 @@ export class PartitionOpening {
   async #openSealed(base: Offset, size: number, last: boolean): Promise<void> {
     const path = segmentPath(this.identity, base)
     const place = { directory: partitionDirectory(this.identity), path }
-    const probe = new SegmentBytes(this.#host, place, { length: 0, synced: 0, exists: true, stub: null })
-    const sealed = await SealedSegment.open(this.#host.crypto, probe.source(size), this.#host.indexes)
+    const probe = new SegmentBytes(this.#host, place, {
+      length: 0,
+      synced: 0,
+      exists: true,
+      stub: null,
+    })
+    const sealed = await SealedSegment.open(
+      this.#host.crypto,
+      probe.source(size),
+      this.#host.indexes,
+    )
     await probe.close()
     const { footer } = sealed
     const bytes = new SegmentBytes(this.#host, place, {
@@ -115,14 +127,20 @@ export class PartitionOpening {
       exists: true,
       stub: null,
     })
-    const usable = new SealedSegment(this.#host.crypto, bytes.source(size), this.#host.indexes, footer)
+    const usable = new SealedSegment(
+      this.#host.crypto,
+      bytes.source(size),
+      this.#host.indexes,
+      footer,
+    )
     let aborted = new AbortedList()
     const list = sectionOf(footer, SectionKind.aborted)
     if (list !== null && list.length > EMPTY_ABORTED_BYTES) aborted = (await usable.load()).aborted
     const latest = this.#state.lineage.latestEpoch ?? -1
     if (footer.maxEpoch > latest || this.#segments.length === 0) {
       for (const { epoch, start } of (await usable.lineage()).entries()) {
-        if (epoch > (this.#state.lineage.latestEpoch ?? -1)) this.#state.lineage.append(epoch, start)
+        if (epoch > (this.#state.lineage.latestEpoch ?? -1))
+          this.#state.lineage.append(epoch, start)
       }
     }
     if (last || !(await this.#nextIsSealed(footer.endOffset))) {
@@ -264,7 +282,8 @@ export class PartitionOpening {
       }
       if (segment !== undefined && segment.sealed === null) segment.finish(this.#state)
       segment = Segment.create(this.#host, this.identity, offset(frame.segmentBase))
-      if (this.#segments.length === 0) this.#logStart = offset(Math.max(this.#logStart, frame.segmentBase))
+      if (this.#segments.length === 0)
+        this.#logStart = offset(Math.max(this.#logStart, frame.segmentBase))
       this.#segments.push(segment)
     }
     if (frame.segmentBase < segment.base) return

@@ -13,12 +13,12 @@ import {
   batchBytesOf,
   lastOffsetDeltaOf,
   maxTimestampOf,
-} from './batch-view.ts'
-import type { Journal, JournalOwner } from './journal.ts'
-import { FrameKind, uuidBytes } from './journal-format.ts'
+} from './segment/batch-view.ts'
+import type { Journal, JournalOwner } from './journal/journal.ts'
+import { FrameKind, uuidBytes } from './journal/journal-format.ts'
 import type { DirtyLog, LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
 import { Segment } from './segment.ts'
-import type { PartitionState } from './partition-state.ts'
+import type { PartitionState } from './state/partition-state.ts'
 
 /** What the leader of a partition hears from its local log. */
 export interface LogListener {
@@ -236,7 +236,9 @@ export class PartitionLog implements JournalOwner, DirtyLog {
     if (length + batch.length > this.#settings.segmentBytes) return true
     if (this.#nextOffset - active.base + lastOffsetDeltaOf(batch, 0) >= 0x7fffffff) return true
     const first = active.firstAppendMs
-    return first >= 0 && Math.max(nowMs, maxTimestampOf(batch, 0)) - first >= this.#settings.segmentMs
+    return (
+      first >= 0 && Math.max(nowMs, maxTimestampOf(batch, 0)) - first >= this.#settings.segmentMs
+    )
   }
 
   /** Ends the active segment and begins the next at the current end. No-op on an empty one. */

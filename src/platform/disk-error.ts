@@ -1,5 +1,5 @@
 // What the operating system says when a file operation fails, turned into the kinds the rest of
-// the program acts on. Beside the Disk port; knows errno names, and nothing of why the operation ran.
+// the program acts on. It knows errno names, and nothing of why the operation ran.
 import { OperatingError } from '../base/errors.ts'
 import type { OperatingErrorKind } from '../base/errors.ts'
 

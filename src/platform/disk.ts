@@ -130,7 +130,7 @@ const openDescriptor = (full: string, mode: string | number): Promise<number> =>
 /** What the probe reads into; its content means nothing, so that all probes share it. */
 let probeMemory: Uint8Array | null = null
 
-/** A descriptor that bypasses the page cache, or null where the file system or system has no such thing. */
+/** A descriptor that bypasses the page cache, or null where there is no such thing. */
 const openDirect = async (full: string, mode: OpenOptions['mode']): Promise<number | null> => {
   if (O_DIRECT === 0) return null
   const access = mode === 'read' ? fs.constants.O_RDONLY : fs.constants.O_RDWR

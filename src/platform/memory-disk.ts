@@ -6,7 +6,7 @@ import { OperatingError } from '../base/errors.ts'
 import type { OperatingErrorKind } from '../base/errors.ts'
 import type { Disk, DiskFile, OpenOptions } from '../ports/disk.ts'
 
-/** A memory disk that holds at most `bytesMax` bytes of file content; beyond it writes are `full`. */
+/** A memory disk of at most `bytesMax` bytes of file content; beyond it writes are `full`. */
 export const createMemoryDisk = (bytesMax: number): Disk => new MemoryDisk(bytesMax)
 
 /** What all files of a disk share. */
@@ -67,7 +67,7 @@ class MemoryDisk implements Disk {
   async makeDirectory(path: string): Promise<void> {
     let at = this.#root
     for (const name of names(path)) {
-      const next = at.get(name) ?? new Map()
+      const next = at.get(name) ?? (new Map() as Directory)
       if (!(next instanceof Map)) throw failure('refused', 'make the directory', path)
       at.set(name, next)
       at = next

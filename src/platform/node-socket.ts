@@ -94,7 +94,7 @@ interface Receiver {
 
 const onread = (receiver: Receiver): net.OnReadOpts => ({
   // The type asks for a Buffer; the code takes any Uint8Array.
-  buffer: () => (receiver.connection?.receiveMemory() ?? sharedMemory()) as Buffer,
+  buffer: () => receiver.connection?.receiveMemory() ?? sharedMemory(),
   callback: (count, memory) => {
     receiver.connection?.received(count, memory)
     return true
@@ -117,7 +117,7 @@ const adopt = (accepted: net.Socket): Received => {
     return { socket: accepted, receiver: null }
   }
   const receiver: Receiver = { connection: null }
-  // Without its handle the first socket is an empty shell: destroying it only updates the server's count.
+  // Without its handle the first socket is a shell: destroying it only updates the server's count.
   donor._handle = null
   accepted.destroy()
   // The types know `handle` in one of its uses only.

@@ -10,8 +10,11 @@ import * as fs from 'node:fs/promises'
 import { OperatingError } from '../base/errors.ts'
 import { diskError } from './disk-error.ts'
 
-/** Suffix of the file that carries the holder's pid, for the message that a second process prints. */
+/** Suffix of the file with the holder's pid, for the message that a second process prints. */
 const HOLDER = '.pid'
+
+/** Databases whose lock is held: a collected one would close itself and give the lock away. */
+const held = new Set<object>()
 
 /**
  * Takes the lock at the absolute `path`; throws `refused` with the holder's pid when another
@@ -31,16 +34,16 @@ export const lockPath = async (path: string): Promise<() => Promise<void>> => {
     database.close()
     throw await refusal(path, error)
   }
-  let held = true
+  held.add(database)
   const release = async (): Promise<void> => {
-    if (!held) return
-    held = false
+    if (!held.delete(database)) return
     await fs.rm(path + HOLDER, { force: true })
     database.close()
   }
   try {
     await fs.writeFile(path + HOLDER, `${process.pid}\n`)
   } catch (error) {
+    held.delete(database)
     database.close()
     throw diskError(`lock ${path}`, error)
   }

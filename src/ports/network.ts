@@ -10,6 +10,8 @@ export interface ConnectionHandler {
    * Where the transport should put the next bytes, or null for its own shared buffer. A handler
    * that knows the rest of a large frame gives that frame's memory and saves a copy; `onBytes` is
    * then called with a view of exactly what was filled. Transports that cannot, ignore it.
+   * Asked after each `onBytes` for the read that follows: the memory stays the transport's until
+   * the next `onBytes` or `onClose`, also across a pause. Not asked before the very first read.
    */
   receiveInto?(): Uint8Array | null
   /** The write queue has emptied after having been non-empty. */

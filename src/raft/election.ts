@@ -2,10 +2,11 @@
 // win (pre-vote), so that one which was cut off does not depose a working leader by its mere
 // return; and nobody listens to candidates while a leader holds its lease.
 import { assert } from '../base/assert.ts'
-import type { NodeId, VoteReply, VoteRequest } from './messages.ts'
+import type { VoteReply, VoteRequest } from './messages.ts'
 import { NOBODY } from './messages.ts'
 import type { Term } from '../base/units.ts'
 import { term as asTerm } from '../base/units.ts'
+import type { NodeId } from './membership.ts'
 import { voterOf } from './membership.ts'
 import { isAlone } from './quorum.ts'
 import { lead } from './leader.ts'
@@ -20,7 +21,9 @@ import {
   send,
 } from './state.ts'
 
-/** One tick of anyone but a leader: a voter campaigns when its patience is over, one alone at once. */
+/**
+ * One tick of anyone but a leader: a voter campaigns when its patience is over, one alone at once.
+ */
 export function tickElection(s: State): void {
   assert(s.role !== 'leader', 'A leader waits for an election')
   s.electionElapsed += 1

@@ -66,7 +66,8 @@ export function onAppend(s: State, message: AppendRequest): void {
     }
   }
   const matched = prevIndex + entries.length
-  // Entries beyond `matched` may be another leader's: what the leader committed there says nothing.
+  // Entries beyond `matched` may be another leader's: what the leader committed there says
+  // nothing.
   s.log.commitTo(Math.min(message.commit, matched))
   assert(s.log.lastIndex >= matched, 'An accepted append was not appended')
   accept(s, message.from, matched)

@@ -1,17 +1,10 @@
-// What a leader does: append, replicate, commit, confirm reads, hand leadership over, and stop when
-// it no longer reaches a majority. An entry is committed by counting only if it is of the leader's
-// own term (5.4.2), and the leader counts its own copy only once that is durable.
+// What a leader does: append, replicate, commit, confirm reads, hand leadership over, and stop
+// when it no longer reaches a majority. An entry is committed by counting only if it is of the
+// leader's own term (5.4.2), and the leader counts its own copy only once that is durable.
 import { assert, must } from '../base/assert.ts'
-import type { Membership } from './membership.ts'
+import type { Membership, NodeId } from './membership.ts'
 import { encodeMembership, isSingleStep, isVoter, voterOf } from './membership.ts'
-import type {
-  AppendReply,
-  EntryKind,
-  HeartbeatReply,
-  Message,
-  NodeId,
-  ReadRequest,
-} from './messages.ts'
+import type { AppendReply, EntryKind, HeartbeatReply, Message, ReadRequest } from './messages.ts'
 import { NOBODY, entryBytes } from './messages.ts'
 import type { Progress } from './progress.ts'
 import { isAlone, majority, majorityValue } from './quorum.ts'
@@ -39,7 +32,9 @@ export function appendOwn(s: State, kind: EntryKind, data: Uint8Array): number {
   return entry.index
 }
 
-/** Whether `next` may be proposed now: in this term something is committed, and no change is open. */
+/**
+ * Whether `next` may be proposed now: in this term something is committed, and no change is open.
+ */
 export function mayChange(s: State, next: Membership): boolean {
   if (s.bugs.has('two-changes-at-once')) return next.voters.length > 0
   if (s.log.termAt(s.log.committed) !== s.term) return false
@@ -60,7 +55,9 @@ function feed(s: State, id: NodeId): void {
   while (sendAppend(s, id, false)) continue
 }
 
-/** Sends one append, or a snapshot when the log no longer reaches back. `bare` allows no entries. */
+/**
+ * Sends one append, or a snapshot when the log no longer reaches back. `bare` allows no entries.
+ */
 function sendAppend(s: State, id: NodeId, bare: boolean): boolean {
   const progress = must(s.progress.get(id), 'A follower has no progress')
   if (progress.paused) return false

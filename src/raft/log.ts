@@ -2,9 +2,9 @@
 // holds, how many are committed and how many were handed out to be applied. It knows Raft's
 // matching rules and nothing of roles, time or files.
 //
-// base ≤ applied ≤ committed ≤ last, and base ≤ stable ≤ last. Entries in (stable, handed] lie in a
-// Ready whose persistence is under way. Cutting the tail pulls `stable` and `handed` back, so that
-// an entry counts as durable only when exactly that entry was written.
+// base ≤ applied ≤ committed ≤ last, and base ≤ stable ≤ last. Entries in (stable, handed] lie in
+// a Ready whose persistence is under way. Cutting the tail pulls `stable` and `handed` back, so
+// that an entry counts as durable only when exactly that entry was written.
 import { assert, must } from '../base/assert.ts'
 import type { Term } from '../base/units.ts'
 import { term } from '../base/units.ts'
@@ -109,7 +109,9 @@ export class RaftLog {
     return end.index >= this.lastIndex
   }
 
-  /** Largest index at or below `index` whose term is at most `at`: where two logs may still agree. */
+  /**
+   * Largest index at or below `index` whose term is at most `at`: where two logs may still agree.
+   */
   findConflict(index: number, at: Term): { readonly index: number; readonly term: Term } {
     for (let i = Math.min(index, this.lastIndex); i > this.#baseIndex; i--) {
       const here = this.at(i).term
@@ -137,7 +139,9 @@ export class RaftLog {
     this.#handed = Math.min(this.#handed, from - 1)
   }
 
-  /** First of `entries` that this log lacks or holds with another term; 0 when it holds them all. */
+  /**
+   * First of `entries` that this log lacks or holds with another term; 0 when it holds them all.
+   */
   firstNew(entries: readonly Entry[]): number {
     for (const entry of entries) {
       if (this.termAt(entry.index) !== entry.term) return entry.index

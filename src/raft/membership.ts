@@ -1,15 +1,21 @@
 // Who takes part: voters, each bound to the disk it votes with, and learners that only follow. A
-// change replaces one voter at most (dissertation 4.1), so that any majority of the old set and any
-// majority of the new one share a node. The latest membership in a node's log is in force from the
-// moment it is appended, committed or not, and is taken back when the entry is cut off again.
-// It refuses to know addresses.
+// change replaces one voter at most (dissertation 4.1), so that any majority of the old set and
+// any majority of the new one share a node. The latest membership in a node's log is in force
+// from the moment it is appended, committed or not, and is taken back when the entry is cut off
+// again. It refuses to know addresses.
 import { assert, must } from '../base/assert.ts'
 import { FormatError } from '../base/errors.ts'
 import { Reader } from '../base/reader.ts'
 import { Writer } from '../base/writer.ts'
-import type { NodeId } from './messages.ts'
 
-/** A voter and the identity of the disk that holds its promises (KIP-853's directory id, 32 bits). */
+/**
+ * A node of the quorum: a positive integer, the broker's node id plus one or any other bijection.
+ */
+export type NodeId = number
+
+/**
+ * A voter and the identity of the disk that holds its promises (KIP-853's directory id, 32 bits).
+ */
 export interface Voter {
   readonly id: NodeId
   readonly disk: number

@@ -4,15 +4,14 @@
 // follows "In Search of an Understandable Consensus Algorithm" (Ongaro, Ousterhout 2014) and
 // Ongaro's dissertation; it knows nothing of what the entries mean.
 import type { Term } from '../base/units.ts'
-import type { Membership } from './membership.ts'
-
-/** A node of the quorum: a positive integer, the broker's node id plus one or any other bijection. */
-export type NodeId = number
+import type { Membership, NodeId } from './membership.ts'
 
 /** Stands for "no node" in votes and leader hints. */
 export const NOBODY: NodeId = 0
 
-/** `data` is the user's; `empty` opens a leader's term; `membership` carries an encoded Membership. */
+/**
+ * `data` is the user's; `empty` opens a leader's term; `membership` carries an encoded Membership.
+ */
 export type EntryKind = 'data' | 'empty' | 'membership'
 
 /** One slot of the replicated log. `data` is owned by the entry: nobody changes it afterwards. */
@@ -88,7 +87,9 @@ export interface AppendReply extends Envelope {
   readonly hintTerm: Term
 }
 
-/** Keeps followers loyal, tells them what is committed, and numbers a round of read confirmation. */
+/**
+ * Keeps followers loyal, tells them what is committed, and numbers a round of read confirmation.
+ */
 export interface Heartbeat extends Envelope {
   readonly type: 'heartbeat'
   readonly commit: number

@@ -1,6 +1,7 @@
-// What a leader knows of one follower, and how much it may send it. A follower whose end is unknown
-// is probed with one append at a time; once they agree, appends are pipelined up to a window; one
-// that needs entries the leader no longer has is sent a snapshot and nothing else meanwhile.
+// What a leader knows of one follower, and how much it may send it. A follower whose end is
+// unknown is probed with one append at a time; once they agree, appends are pipelined up to a
+// window; one that needs entries the leader no longer has is sent a snapshot and nothing else
+// meanwhile.
 //
 //   probe ──ack──▶ replicate ──reject──▶ probe
 //   probe|replicate ──entries compacted──▶ snapshot ──ack or patience lost──▶ probe

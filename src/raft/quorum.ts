@@ -2,9 +2,8 @@
 // by voter and not by message, and a voter counts only with the disk that the membership names, so
 // that neither a repeated message nor a blank replacement can make a majority.
 import { assert } from '../base/assert.ts'
-import type { Membership } from './membership.ts'
+import type { Membership, NodeId } from './membership.ts'
 import { isVoter } from './membership.ts'
-import type { NodeId } from './messages.ts'
 
 /** Voters needed for a majority of `count`. */
 export const majority = (count: number): number => Math.floor(count / 2) + 1
@@ -35,7 +34,9 @@ export class Tally {
     else if (this.#countDuplicates && ballot.granted) this.#duplicates += 1
   }
 
-  /** Where the election stands among the voters of `members`. `tooFew` is a planted bug for tests. */
+  /**
+   * Where the election stands among the voters of `members`. `tooFew` is a planted bug for tests.
+   */
   outcome(members: Membership, tooFew = false): Outcome {
     let granted = 0
     let refused = 0

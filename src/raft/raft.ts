@@ -24,9 +24,9 @@ import {
   transferTo,
 } from './leader.ts'
 import { RaftLog } from './log.ts'
-import type { Membership } from './membership.ts'
+import type { Membership, NodeId } from './membership.ts'
 import { MembershipHistory, decodeMembership } from './membership.ts'
-import type { Entry, HardState, Message, NodeId, Snapshot } from './messages.ts'
+import type { Entry, HardState, Message, Snapshot } from './messages.ts'
 import { NOBODY } from './messages.ts'
 import { Tally } from './quorum.ts'
 import type { Ready } from './ready.ts'
@@ -34,7 +34,10 @@ import { takeReady } from './ready.ts'
 import type { RaftOptions, Role, State } from './state.ts'
 import { becomeFollower, hasLease, mayCampaign, members, send } from './state.ts'
 
-/** What a node finds on its disk. A first start brings a snapshot at index 0 with the first members. */
+/**
+ * What a node finds on its disk. A first start brings a snapshot at index 0 with the first
+ * members.
+ */
 export interface RaftStart {
   readonly hardState: HardState
   /** Already in the state machine. */
@@ -103,7 +106,9 @@ export class Raft {
     return this.#s.log.baseIndex
   }
 
-  /** Term of the entry at `index`; null where the log holds none (before its base, after its end). */
+  /**
+   * Term of the entry at `index`; null where the log holds none (before its base, after its end).
+   */
   termAt(index: number): Term | null {
     return this.#s.log.termAt(index)
   }
@@ -242,8 +247,8 @@ export class Raft {
   }
 
   /**
-   * The snapshot that `data`, the state machine's image after the entry `index`, makes. `termAt` of
-   * it must not be null: a leader's newer snapshot may have come in, and awaits its Ready.
+   * The snapshot that `data`, the state machine's image after the entry `index`, makes. `termAt`
+   * of it must not be null: a leader's newer snapshot may have come in, and awaits its Ready.
    */
   snapshotAt(index: number, data: Uint8Array): Snapshot {
     const s = this.#s

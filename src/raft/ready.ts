@@ -1,7 +1,7 @@
-// What a node wants done, in one value. The order is the contract: make `hardState`, `snapshot` and
-// `entries` durable, then send `messages`, then install `snapshot` and apply `committed`, then call
-// `advance`. Nothing in `messages` may leave before that durability: votes and acknowledgements are
-// promises.
+// What a node wants done, in one value. The order is the contract: make `hardState`, `snapshot`
+// and `entries` durable, then send `messages`, then install `snapshot` and apply `committed`,
+// then call `advance`. Nothing in `messages` may leave before that durability: votes and
+// acknowledgements are promises.
 import { assert } from '../base/assert.ts'
 import type { Entry, HardState, Message, Snapshot } from './messages.ts'
 import type { ReadState, State } from './state.ts'

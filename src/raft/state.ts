@@ -4,18 +4,18 @@
 // election timeouts is drawn from the seed it was given.
 //
 // Legal transitions:
-//   follower      ──timeout──▶ pre-candidate         candidate ──majority──▶ leader
-//   follower      ──timeout-now──▶ candidate         leader    ──quorum out of reach, or removed──▶ follower
-//   pre-candidate ──majority──▶ candidate            any       ──higher term──▶ follower
+//   follower      ──timeout──▶ pre-candidate      candidate ──majority──▶ leader
+//   follower      ──timeout-now──▶ candidate      leader    ──no quorum, or removed──▶ follower
+//   pre-candidate ──majority──▶ candidate         any       ──higher term──▶ follower
 //   pre-candidate | candidate ──leader of this term, or lost──▶ follower
 //   pre-candidate | candidate ──timeout──▶ pre-candidate
 import { assert } from '../base/assert.ts'
 import type { Term } from '../base/units.ts'
 import { term as asTerm } from '../base/units.ts'
 import type { RaftLog } from './log.ts'
-import type { Membership, MembershipHistory } from './membership.ts'
+import type { Membership, MembershipHistory, NodeId } from './membership.ts'
 import { isMember, isVoter } from './membership.ts'
-import type { HardState, Message, NodeId, Snapshot } from './messages.ts'
+import type { HardState, Message, Snapshot } from './messages.ts'
 import { NOBODY } from './messages.ts'
 import { Progress } from './progress.ts'
 import { Tally } from './quorum.ts'
@@ -128,7 +128,7 @@ export function send(s: State, draft: Draft<Message>): void {
   assert(draft.to !== s.options.id, 'A node sends to itself')
   assert(draft.to !== NOBODY, 'A node sends to nobody')
   const { id, disk } = s.options
-  s.outbox.push({ ...draft, from: id, disk, term: draft.term ?? s.term } as Message)
+  s.outbox.push({ ...draft, from: id, disk, term: draft.term ?? s.term })
 }
 
 /** The membership in force. */

@@ -118,7 +118,7 @@ export interface SealOutcome {
   readonly highWatermark: Offset
 }
 
-/** Collects the answers to one seal: R of the old copyset, each counted once, only eligible ones. */
+/** Collects the answers to one seal: R eligible replicas of the old copyset, each counted once. */
 export class SealTally {
   readonly #copyset: ReadonlySet<ReplicaId>
   readonly #needed: number

@@ -15,7 +15,7 @@ export type ReplicaId = number
 /** Largest copyset. */
 export const COPYSET_MAX = 16
 
-/** How many must hold a record before it is acknowledged (W), and answer before a seal counts (R). */
+/** How many must hold a record before it is acknowledged (W), and answer before a seal is (R). */
 export interface QuorumSizes {
   readonly copyset: readonly ReplicaId[]
   readonly writeQuorum: number
@@ -124,7 +124,7 @@ export class DataQuorum {
     return this.#highWatermark
   }
 
-  /** Replaces one `before` by the larger `end` in the descending order, by moving what lies between. */
+  /** Replaces one `before` by the larger `end` in descending order; moves what lies between. */
   #lift(before: number, end: number): void {
     const sorted = this.#sorted
     let at = sorted.lastIndexOf(before)

@@ -1,13 +1,14 @@
 // `topic` and `group` against the fake cluster: what they change, what they print for people and
 // as JSON, and how they fail.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { FakeCluster } from './fake-cluster.ts'
+import { startCluster } from './fake-answers.ts'
+import type { FakeCluster } from './fake-cluster.ts'
 import { runCli } from './harness.ts'
 
 let cluster: FakeCluster
 
 beforeEach(async () => {
-  cluster = await FakeCluster.start(2)
+  cluster = await startCluster(2)
 })
 
 afterEach(async () => {
@@ -138,6 +139,17 @@ describe('group', () => {
       err: 'stratalog: There is no group nobody (GROUP_ID_NOT_FOUND)\n',
     })
   })
+})
+
+test('a command that waits ends when told to stop', async () => {
+  const stop = new AbortController()
+  cluster.intercept = (apiKey) => {
+    if (apiKey === 19) stop.abort()
+    return true
+  }
+  cluster.silent = true
+  const words = ['topic', 'create', 'x', '--bootstrap', cluster.bootstrap]
+  expect(await runCli(words, { stopped: stop.signal })).toMatchObject({ code: 130, err: '' })
 })
 
 test('bench measures on a topic of its own and deletes it', async () => {

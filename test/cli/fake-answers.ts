@@ -5,7 +5,8 @@ import * as apis from '../../src/cli/client/apis.ts'
 import type { Operation } from '../../src/cli/client/apis.ts'
 import { maxTimestamp, nextOffset } from '../../src/record/header.ts'
 import type { Input } from '../../src/wire/schema.ts'
-import type { FakeCluster, FakePartition, Handler } from './fake-cluster.ts'
+import { FakeCluster } from './fake-cluster.ts'
+import type { FakePartition, Handler } from './fake-cluster.ts'
 
 function on<Request, Response>(
   operation: Operation<Request, Response>,
@@ -31,7 +32,7 @@ const group = (cluster: FakeCluster, name: string) => {
   return known
 }
 
-export const answers: readonly Handler[] = [
+const answers: readonly Handler[] = [
   on(apis.apiVersions, () => ({
     apiKeys: answers.map(({ operation: { api } }) => ({
       apiKey: api.key,
@@ -211,3 +212,6 @@ export const answers: readonly Handler[] = [
     }),
   })),
 ]
+
+/** Starts a cluster of that many brokers, whose answers are those above. */
+export const startCluster = (nodes = 1): Promise<FakeCluster> => FakeCluster.start(nodes, answers)

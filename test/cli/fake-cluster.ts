@@ -15,7 +15,6 @@ import { FrameAssembler, writeResponseFrame } from '../../src/wire/frame.ts'
 import { readRequestHeader } from '../../src/wire/headers.ts'
 import type { Input } from '../../src/wire/schema.ts'
 import type { PartitionProduceData } from '../../src/wire/messages/00-produce.ts'
-import { answers } from './fake-answers.ts'
 
 /** Checksums of our own, and no codec. */
 export const tools: RecordTools = {
@@ -72,14 +71,18 @@ export class FakeCluster {
   /** Error codes to answer the next Produce requests with, before anything is appended. */
   readonly refusals: number[] = []
   readonly seen: { readonly apiKey: number; readonly version: number; readonly node: number }[] = []
+  /** Reads CreateTopics requests and never answers. */
+  silent = false
   /** What committed readers are told of aborted transactions. */
   aborted: AbortedRange[] = []
   #nextProducerId = 1000
+  readonly #answers: readonly Handler[]
   readonly #servers: Server[] = []
   readonly #sockets = new Set<Socket>()
 
-  static async start(nodes = 1): Promise<FakeCluster> {
-    const cluster = new FakeCluster()
+  /** Use `startCluster`, which knows the answers. */
+  static async start(nodes: number, answers: readonly Handler[]): Promise<FakeCluster> {
+    const cluster = new FakeCluster(answers)
     for (let node = 0; node < nodes; node++) {
       const server = createServer((socket) => cluster.#serve(socket, node))
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -89,6 +92,10 @@ export class FakeCluster {
       cluster.ports.push(address.port)
     }
     return cluster
+  }
+
+  private constructor(answers: readonly Handler[]) {
+    this.#answers = answers
   }
 
   get bootstrap(): string {
@@ -176,11 +183,11 @@ export class FakeCluster {
       socket.destroy()
       return
     }
-    const handler = answers.find(({ operation }) => operation.api.key === apiKey)
+    const handler = this.#answers.find(({ operation }) => operation.api.key === apiKey)
     if (handler === undefined) throw new Error(`the fake cluster does not serve ${api.name}`)
     const request = decode(handler.operation.request, apiVersion, reader)
     const body = handler.answer(request as never, this, node)
-    if (body === null) return
+    if (body === null || (this.silent && apiKey === 19)) return
     const writer = new Writer()
     const { response: schema } = handler.operation
     writeResponseFrame(writer, api, { schema, apiVersion, correlationId, body })

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { startCluster } from './fake-answers.ts'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 const launcher = join(repository, 'bin/stratalog')
@@ -49,6 +50,18 @@ function call(bin: string, words: readonly string[], env: Record<string, string>
     env: { PATH: '/usr/bin:/bin', ...env },
   })
   return { code: done.status, out: done.stdout, err: done.stderr }
+}
+
+/** The real launcher, while this process goes on serving. */
+function callAside(words: readonly string[], runtime: string, input: string) {
+  const env = { PATH: '/usr/bin:/bin', STRATALOG_RUNTIME: runtime }
+  const child = spawn(launcher, words, { cwd: tmpdir(), env })
+  let out = ''
+  let err = ''
+  child.stdout.on('data', (chunk: Uint8Array) => (out += String(chunk)))
+  child.stderr.on('data', (chunk: Uint8Array) => (err += String(chunk)))
+  child.stdin.end(input)
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code, out, err })))
 }
 
 describe('bin/stratalog', () => {
@@ -124,5 +137,17 @@ describe('bin/stratalog', () => {
       out: '',
       err: "stratalog: unknown command 'lsit'; did you mean list?\n",
     })
+  })
+
+  test.each(['node', 'deno', 'bun'])('produces and consumes on %s', async (runtime) => {
+    const cluster = await startCluster()
+    cluster.topic('orders')
+    const at = ['--bootstrap', cluster.bootstrap]
+    const codec = ['--compression', 'zstd']
+    const made = await callAside(['produce', 'orders', ...codec, ...at], runtime, 'one\ntwo\n')
+    expect(made).toMatchObject({ code: 0, err: '' })
+    const read = await callAside(['consume', 'orders', '--until-end', ...at], runtime, '')
+    expect(read).toEqual({ code: 0, out: 'one\ntwo\n', err: '' })
+    await cluster.stop()
   })
 })

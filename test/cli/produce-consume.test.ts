@@ -7,14 +7,16 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ErrorCode } from '../../src/base/error-codes.ts'
 import { buildBatch } from '../../src/record/builder.ts'
 import { endTransactionMarker } from '../../src/record/control.ts'
-import { FakeCluster, tools } from './fake-cluster.ts'
+import { startCluster } from './fake-answers.ts'
+import { tools } from './fake-cluster.ts'
+import type { FakeCluster } from './fake-cluster.ts'
 import { runCli } from './harness.ts'
 
 let cluster: FakeCluster
 const at = (): string[] => ['--bootstrap', cluster.bootstrap]
 
 beforeEach(async () => {
-  cluster = await FakeCluster.start(2)
+  cluster = await startCluster(2)
   cluster.topic('orders')
 })
 

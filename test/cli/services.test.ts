@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { OperatingError } from '../../src/base/errors.ts'
+import type { ExplainedSetting } from '../../src/config/explain.ts'
 import type { FileDecoder, RunningBroker, StartOptions } from '../../src/cli/services.ts'
 import { runCli } from './harness.ts'
 
@@ -85,13 +86,15 @@ describe('start', () => {
 })
 
 test('config explain prints the settings whose names begin as asked', async () => {
-  const row = (name: string) => ({
-    ...{ name, value: '1', source: 'flag', default: '0' },
-    ...{ environment: `STRATALOG_${name}`, description: 'what it means' },
+  const row = (name: string): ExplainedSetting => ({
+    ...{ name, value: '1', source: 'flag', default: '0', type: 'int', dynamic: false },
+    ...{ environment: `STRATALOG_${name}`, doc: 'what it means', noEffect: null },
   })
   const services = { explainConfig: () => Promise.resolve([row('log.a'), row('net.b')]) }
   const { out } = await runCli(['config', 'explain', 'log', '--json'], { services })
   expect(JSON.parse(out)).toEqual([row('log.a')])
+  const table = await runCli(['config', 'explain', 'net'], { services })
+  expect(table.out).toMatch(/^NAME +VALUE +SOURCE +ABOUT\nnet\.b +1 +flag +what it means\n$/)
   const none = await runCli(['config', 'explain', 'zzz'], { services })
   expect(none.out).toBe("no setting begins with 'zzz'\n")
 })

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../src/base/error-codes.ts'
-import { KafkaError } from '../../src/base/errors.ts'
-import { Controller } from '../../src/cluster/controller.ts'
+import { KafkaError, OperatingError } from '../../src/base/errors.ts'
+import {
+  Controller,
+  DECISIONS_QUEUED_MAX,
+  PROPOSAL_BYTES_MAX,
+} from '../../src/cluster/controller.ts'
 import { PRODUCER_ID_BLOCK } from '../../src/cluster/decide-brokers.ts'
 import type { NewTopic } from '../../src/cluster/decide-topics.ts'
 import { ClusterImage } from '../../src/cluster/image.ts'
@@ -114,19 +118,23 @@ describe('Controller and its brokers', () => {
 })
 
 describe('Controller and its log', () => {
-  it('decides on what is in flight: requests are pipelined, never contradictory', async () => {
+  it('decides on what is under way, and takes along what waits in one proposal', async () => {
     const { controller, log } = start(1, true)
     const first = controller.createTopics([topic('a')], false)
     const second = controller.createTopics([topic('a'), topic('b')], false)
-    expect(log.waiting).toHaveLength(2)
-    log.settle()
+    const third = controller.deleteTopics([{ name: 'b', topicId: null }])
+    expect(log.waiting).toHaveLength(1)
     log.settle()
     expect((await first)[0]?.code).toBe(0)
+    expect(log.waiting).toHaveLength(1)
+    log.settle()
     expect((await second).map(({ code }) => code)).toEqual([ErrorCode.TOPIC_ALREADY_EXISTS, 0])
-    expect(log.image().topicNames()).toEqual(['a', 'b'])
+    expect((await third)[0]?.code).toBe(0)
+    expect(log.image().topicNames()).toEqual(['a'])
+    expect(log.entries).toHaveLength(2)
   })
 
-  it('answers a refusal that rests on something in flight only once that is applied', async () => {
+  it('answers a refusal that rests on something under way only once that is applied', async () => {
     const { controller, log } = start(1, true)
     const first = controller.createTopics([topic('a')], false)
     let isAnswered = false
@@ -142,20 +150,63 @@ describe('Controller and its log', () => {
     expect((await second)[0]?.code).toBe(ErrorCode.TOPIC_ALREADY_EXISTS)
   })
 
-  it('forgets what was decided on top of a failed proposal, and begins again', async () => {
+  it('proposes nothing that rests on a proposal which failed, and begins again', async () => {
     const { controller, log } = start(1, true)
+    const replace = [{ name: 'retention.ms', value: '1' }]
     const first = controller.createTopics([topic('a')], false)
-    const second = controller.createTopics([topic('b')], false)
-    const lost = new KafkaError(ErrorCode.NOT_CONTROLLER, 'lost')
-    log.waiting.shift()?.fail(lost)
-    await expect(first).rejects.toBe(lost)
-    const refused = { code: ErrorCode.NOT_CONTROLLER }
-    await expect(controller.createTopics([topic('c')], false)).rejects.toMatchObject(refused)
-    log.waiting.shift()?.fail(lost)
-    await expect(second).rejects.toBe(lost)
+    const change = { resourceType: 2, resourceName: 'a', replace }
+    const second = controller.alterConfigs([change], false)
+    const third = controller.createTopics([topic('a')], false)
+    const refused = new OperatingError('retry', 'too much is in flight')
+    log.waiting.shift()?.fail(refused)
+    for (const lost of [first, second, third]) await expect(lost).rejects.toBe(refused)
+    expect(log.waiting).toHaveLength(0)
     const again = controller.createTopics([topic('a')], false)
     log.settle()
     expect((await again)[0]?.code).toBe(0)
+    expect(log.image().topicByName('a')?.configs.size).toBe(0)
+  })
+
+  it('proposes nothing in a term in which it was not decided', async () => {
+    const { controller, log } = start(1, true)
+    const first = controller.createTopics([topic('a')], false)
+    const second = controller.createTopics([topic('b')], false)
+    log.term = 2
+    const moved = { code: ErrorCode.NOT_CONTROLLER }
+    await expect(controller.createTopics([topic('c')], false)).rejects.toMatchObject(moved)
+    log.settle()
+    await first
+    await expect(second).rejects.toMatchObject(moved)
+    expect(log.waiting).toHaveLength(0)
+    const again = controller.createTopics([topic('b')], false)
+    log.settle()
+    expect((await again)[0]?.code).toBe(0)
+  })
+
+  it('keeps proposals and the queue bounded', async () => {
+    const { controller, log } = start(1, true)
+    const big = { partitions: 9000 }
+    const made = [1, 2, 3, 4].map((n) => controller.createTopics([topic(`t${n}`, big)], false))
+    let proposals = 0
+    for (; log.waiting.length > 0; proposals++) {
+      expect(log.waiting[0]?.entry.length).toBeLessThanOrEqual(PROPOSAL_BYTES_MAX)
+      log.settle()
+      await Promise.resolve()
+      await Promise.resolve()
+    }
+    for (const results of await Promise.all(made)) expect(results[0]?.code).toBe(0)
+    expect(proposals).toBeGreaterThan(1)
+    const epoch = log.image().broker(1)?.epoch ?? 0
+    const ask = () => controller.allocateProducerIds({ id: 1, epoch })
+    const waiting = Array.from({ length: DECISIONS_QUEUED_MAX + 1 }, ask)
+    await expect(ask()).rejects.toMatchObject({ code: ErrorCode.NOT_CONTROLLER })
+    log.settle()
+    await Promise.resolve()
+    await Promise.resolve()
+    log.settle()
+    expect(new Set((await Promise.all(waiting)).map(({ first }) => first)).size).toBe(
+      waiting.length,
+    )
   })
 
   it('decides nothing where it does not lead', async () => {

@@ -21,6 +21,9 @@ export class CrashDisk implements Disk {
   syncs = 0
   /** Throws this from the next sync or write, when set. */
   failNext: Error | null = null
+  /** Planted bugs: syncs of files, or of directories, that do nothing. */
+  skipFileSync = false
+  skipDirectorySync = false
   /** Awaited by every sync, when set. */
   gate: Promise<void> | null = null
 
@@ -34,6 +37,7 @@ export class CrashDisk implements Disk {
     if (this.gate !== null) await this.gate
     this.#check()
     this.syncs += 1
+    if (this.skipFileSync) return
     inode.durable = Uint8Array.from(inode.now)
   }
 
@@ -116,6 +120,7 @@ export class CrashDisk implements Disk {
   async syncDirectory(path: string): Promise<void> {
     this.#check()
     this.syncs += 1
+    if (this.skipDirectorySync) return
     for (const change of this.#pending) {
       if (change.directory === path) change.apply(this.#durable)
     }
@@ -136,6 +141,8 @@ export class CrashDisk implements Disk {
    */
   crash(random: () => number): CrashDisk {
     const out = new CrashDisk()
+    out.skipFileSync = this.skipFileSync
+    out.skipDirectorySync = this.skipDirectorySync
     const keep = Math.floor(random() * (this.#pending.length + 1))
     const survivors = new Map(this.#durable)
     for (const change of this.#pending.slice(0, keep)) change.apply(survivors)

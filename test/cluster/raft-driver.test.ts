@@ -1,3 +1,5 @@
+// The driver over the real storage: a quorum of one on a disk that loses power
+// and quorums of three that talk through queues.
 import { describe, expect, test } from 'vitest'
 import { OperatingError } from '../../src/base/errors.ts'
 import { CrashDisk, testCrypto } from './crash-disk.ts'
@@ -23,7 +25,7 @@ describe('RaftDriver', () => {
     expect(clock.pending).toBe(0)
   })
 
-  test('RaftDriver.propose() resolves when the entry is applied, and it survives a restart', async () => {
+  test('RaftDriver.propose() resolves when applied, and it survives a restart', async () => {
     const disk = new CrashDisk()
     const first = await startAlone(disk)
     const { index } = await first.driver.propose(bytesOf('a'))
@@ -88,7 +90,7 @@ describe('RaftDriver', () => {
     }
   })
 
-  test('RaftDriver latches a failed sync: it acknowledges nothing and tells its owner once', async () => {
+  test('RaftDriver latches a failed sync: no acknowledgement, its owner is told once', async () => {
     const disk = new CrashDisk()
     const { driver, applied, failures } = await startAlone(disk)
     const failure = new OperatingError('broken', 'EIO')

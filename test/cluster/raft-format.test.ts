@@ -1,7 +1,8 @@
+// The bytes under raft/: golden, round trip, hostile.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { term } from '../../src/base/units.ts'
-import * as format from '../../src/cluster/raft-format.ts'
+import * as format from '../../src/cluster/raft/raft-format.ts'
 import { membership } from '../../src/raft/membership.ts'
 import type { Entry } from '../../src/raft/messages.ts'
 import { run } from '../fuzz/targets/raft-storage.ts'

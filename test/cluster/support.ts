@@ -87,7 +87,7 @@ export class TestLog implements ControllerLog {
   readonly isManual: boolean
   readonly entries: Uint8Array[] = []
   readonly waiting: {
-    entries: readonly Uint8Array[]
+    entry: Uint8Array
     done: () => void
     fail: (e: Error) => void
   }[] = []
@@ -105,9 +105,9 @@ export class TestLog implements ControllerLog {
     return this.term
   }
 
-  propose(entries: readonly Uint8Array[]): Promise<void> {
+  propose(entry: Uint8Array): Promise<void> {
     return new Promise((done, fail) => {
-      this.waiting.push({ entries, done, fail })
+      this.waiting.push({ entry, done, fail })
       if (!this.isManual) this.settle()
     })
   }
@@ -116,10 +116,8 @@ export class TestLog implements ControllerLog {
   settle(): void {
     const next = this.waiting.shift()
     if (next === undefined) return
-    for (const entry of next.entries) {
-      this.entries.push(entry)
-      this.current = fold(this.current, [decodeEntry(entry)])
-    }
+    this.entries.push(next.entry)
+    this.current = fold(this.current, [decodeEntry(next.entry)])
     next.done()
   }
 }

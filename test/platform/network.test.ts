@@ -54,6 +54,9 @@ const framer = (onFrame: (frame: Uint8Array) => void): ConnectionHandler => {
   }
 }
 
+/** Only Node lets a socket receive into memory that it is given. */
+const onNode = !('Deno' in globalThis) && !('Bun' in globalThis)
+
 describe('createNetwork()', () => {
   it('mixes no bytes among 200 connections that share one receive buffer', async () => {
     const network = createNetwork()
@@ -108,35 +111,38 @@ describe('createNetwork()', () => {
     expect([...seen.values()].every((count) => count === frames)).toBe(true)
   })
 
-  it('receives into memory of its own: no bytes are copied into new buffers', async () => {
-    const network = createNetwork()
-    const buffers = new Set<ArrayBufferLike>()
-    let got = 0
-    await new Promise<void>((resolve, reject) => {
-      const accept = (): ConnectionHandler => ({
-        onBytes: (view) => {
-          buffers.add(view.buffer)
-          got += view.length
-          if (got === 3_000_000) resolve()
-        },
-        onDrain: () => {},
-        onClose: () => {},
-      })
-      network
-        .listen({ host: '127.0.0.1', port: 0 }, accept)
-        .then(async (listener) => {
-          for (let i = 0; i < 3; i++) {
-            const address = { host: '127.0.0.1', port: listener.port }
-            const connection = await network.connect(address, accept)
-            connection.write([new Uint8Array(1_000_000)])
-            connection.end()
-          }
-          await listener.close()
+  it.runIf(onNode)(
+    'receives into memory of its own: no bytes are copied into new buffers',
+    async () => {
+      const network = createNetwork()
+      const buffers = new Set<ArrayBufferLike>()
+      let got = 0
+      await new Promise<void>((resolve, reject) => {
+        const accept = (): ConnectionHandler => ({
+          onBytes: (view) => {
+            buffers.add(view.buffer)
+            got += view.length
+            if (got === 3_000_000) resolve()
+          },
+          onDrain: () => {},
+          onClose: () => {},
         })
-        .catch(reject)
-    })
-    expect(buffers.size).toBe(1)
-  })
+        network
+          .listen({ host: '127.0.0.1', port: 0 }, accept)
+          .then(async (listener) => {
+            for (let i = 0; i < 3; i++) {
+              const address = { host: '127.0.0.1', port: listener.port }
+              const connection = await network.connect(address, accept)
+              connection.write([new Uint8Array(1_000_000)])
+              connection.end()
+            }
+            await listener.close()
+          })
+          .catch(reject)
+      })
+      expect(buffers.size).toBe(1)
+    },
+  )
 
   it('listens on both loopback addresses for localhost [W15]', async () => {
     const network = createNetwork()

@@ -39,11 +39,16 @@ function describeMessage(m: Message): string {
   const head = `${m.from}→${m.to} ${m.type} term ${m.term}`
   switch (m.type) {
     case 'vote':
-      return `${head}${m.pre ? ' pre' : ''}${m.transfer ? ' transfer' : ''} log ${m.lastIndex}/${m.lastTerm}`
+      return [head, m.pre && ' pre', m.transfer && ' transfer', ` log ${m.lastIndex}/${m.lastTerm}`]
+        .filter((part) => part !== false)
+        .join('')
     case 'vote-reply':
       return `${head}${m.pre ? ' pre' : ''} ${m.granted ? 'granted' : 'refused'}`
     case 'append':
-      return `${head} after ${m.prevIndex}/${m.prevTerm} commit ${m.commit} ${describeEntries(m.entries)}`
+      return (
+        `${head} after ${m.prevIndex}/${m.prevTerm} commit ${m.commit} ` +
+        describeEntries(m.entries)
+      )
     case 'append-reply':
       return m.rejected
         ? `${head} refused ${m.index} hint ${m.hintIndex}/${m.hintTerm}`
@@ -53,7 +58,10 @@ function describeMessage(m: Message): string {
     case 'heartbeat-reply':
       return `${head} round ${m.round}`
     case 'snapshot':
-      return `${head} of ${m.snapshot.index}/${m.snapshot.term} ${describeMembers(m.snapshot.membership)}`
+      return (
+        `${head} of ${m.snapshot.index}/${m.snapshot.term} ` +
+        describeMembers(m.snapshot.membership)
+      )
     case 'timeout-now':
       return head
     case 'read':

@@ -1,3 +1,4 @@
+// The core by itself: a quorum of one, and what may leave a node before it is durable.
 import { describe, expect, test } from 'vitest'
 import type { Entry } from '../../src/raft/messages.ts'
 import { Raft } from '../../src/raft/raft.ts'

@@ -1,5 +1,5 @@
-// Golden conversations. STRATALOG_REWRITE=1 writes down what happens now; read the difference before
-// it is committed.
+// Golden conversations. STRATALOG_REWRITE=1 writes down what happens now; read the
+// difference before it is committed.
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'

@@ -1,3 +1,5 @@
+// Hundreds of seeds under the judge, and every planted bug found. STRATALOG_SEED replays one seed,
+// STRATALOG_SEEDS sets how many, STRATALOG_VERBOSE prints the counters.
 import { describe, expect, test } from 'vitest'
 import type { PlantedBug } from '../../src/raft/state.ts'
 import type { Counters, DriverBug } from './simulation.ts'
@@ -26,7 +28,7 @@ const BUGS: readonly (PlantedBug | DriverBug)[] = [
   'reuse-lost-disk',
 ]
 
-/** The first seed on which a bug is found, or 0. */
+/** The first seed on which a bug is found, or 0; only seeds that are clean without it. */
 function huntDown(bug: PlantedBug | DriverBug, limit: number): number {
   for (let seed = 1; seed <= limit; seed++) {
     try {
@@ -69,7 +71,7 @@ describe('A simulated quorum', () => {
   })
 
   test.each(BUGS)('finds the planted bug %s', (bug) => {
-    const seed = huntDown(bug, 400)
+    const seed = huntDown(bug, 300)
     if (process.env['STRATALOG_VERBOSE']) console.log(bug, seed)
     expect(seed).toBeGreaterThan(0)
   })

@@ -1,7 +1,7 @@
-// A quorum of pure nodes under one seed: messages are lost, repeated and reordered, links are cut one
-// way or both, nodes crash between any two phases of a Ready and lose what was not persisted, disks
-// are lost and replaced, members come and go. After every step the judge looks at the node that
-// moved. Then everything heals, and the quorum must agree within a bounded time.
+// A quorum of pure nodes under one seed: messages are lost, repeated and reordered, links are cut
+// one way or both, nodes crash between any two phases of a Ready and lose what was not persisted,
+// disks are lost and replaced, members come and go. After every step the judge looks at the node
+// that moved. Then everything heals, and the quorum must agree within a bounded time.
 import { term } from '../../src/base/units.ts'
 import type { Membership } from '../../src/raft/membership.ts'
 import { NO_MEMBERS, decodeMembership, membership } from '../../src/raft/membership.ts'
@@ -181,6 +181,9 @@ export class Simulation {
     if (node === undefined) return
     if (this.#faulty && this.#flip(crash)) return this.#crashOrStart(node)
     if (this.#faulty && this.#flip(cut)) return this.#cutOrHeal()
+    // Two leaders at once is when a read may go wrong: only the newer one may answer.
+    const leaders = this.#nodes.filter((other) => other.raft?.role === 'leader')
+    if (leaders.length > 1 && this.#flip(0.2)) for (const leader of leaders) this.#read(leader)
     const dice = this.#draw()
     let moved: Node | null = node
     if (dice < 0.6) moved = this.#deliver()
@@ -349,9 +352,6 @@ export class Simulation {
   }
 
   #ask(node: Node): void {
-    // Two leaders at once is when a read may go wrong: only the newer one may answer.
-    const leaders = this.#nodes.filter((other) => other.raft?.role === 'leader')
-    if (leaders.length > 1) for (const leader of leaders) this.#read(leader)
     if (node.raft === null) return
     if (this.#flip(0.6)) {
       this.#payload += 1

@@ -1,3 +1,4 @@
+// Promises, seals and lineages: rules as sentences, and chains of failovers that lose nothing.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { leaderEpoch, offset } from '../../src/base/units.ts'

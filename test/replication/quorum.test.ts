@@ -1,3 +1,4 @@
+// The data quorum against sorting, and its rules as sentences.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { leaderEpoch, offset } from '../../src/base/units.ts'

@@ -1,5 +1,5 @@
-// One open file of a simulated disk: the port's contract, step by step, with time passing and faults
-// striking in between. It changes a FileNode and asks its host for everything else.
+// One open file of a simulated disk: the port's contract, step by step, with time passing and
+// faults striking in between. It changes a FileNode and asks its host for everything else.
 import { assert } from '../../src/base/assert.ts'
 import { OperatingError } from '../../src/base/errors.ts'
 import { DIRECT_ALIGNMENT } from '../../src/ports/disk.ts'
@@ -75,7 +75,7 @@ export class SimFile implements DiskFile {
     })
   }
 
-  /** Changes the file, or throws after having changed a part of it; returns the mark of completion. */
+  /** Changes the file, or throws after changing a part of it; returns the mark of completion. */
   #put(at: number, bytes: Uint8Array): () => void {
     if (!this.#writable) throw failure('refused', 'write to', this.path, 'EBADF')
     const call = { kind: 'write', path: this.path, at, length: bytes.length } as const
@@ -118,7 +118,7 @@ export class SimFile implements DiskFile {
       try {
         this.#host.strike({ kind: 'sync', path: this.path, at: 0, length: 0 }, 'sync')
       } catch (error) {
-        this.#node.doubt()
+        sync.fail()
         throw this.#latched(error)
       }
       if (this.#broken !== null) throw this.#broken

@@ -13,7 +13,7 @@ import type { Prng } from '../../src/base/prng.ts'
 export const PAGE = 4096
 export const SECTOR = 512
 
-/** Chooses among the states that were possible: 0 is the oldest (durable), `count` - 1 the newest. */
+/** Chooses among possible states: 0 is the oldest (durable), `count` - 1 the newest. */
 export type Choose = (count: number) => number
 
 type Pages = Map<number, Uint8Array>
@@ -116,20 +116,22 @@ export class FileNode {
     return length
   }
 
-  /** Begins a sync: returns what makes the changes complete by now durable, or leaves them in doubt. */
+  /** Begins a sync of the changes complete by now: returns what makes them durable, or fails. */
   beginSync(): { readonly succeed: () => void; readonly fail: () => void } {
     const caught = this.#changes.filter((change) => change.complete)
     return {
       succeed: () => this.#settle(caught),
       // The kernel has dropped the pages' dirty marks: no later sync will write them.
-      fail: () => this.#settle([]),
+      fail: () => {
+        for (const change of caught) change.complete = false
+      },
     }
   }
 
   #settle(caught: readonly FileChange[]): void {
     const kept = new Set(this.#changes)
     for (const change of caught) {
-      if (!kept.delete(change)) continue
+      if (!change.complete || !kept.delete(change)) continue
       for (const index of this.#durablePages.keys()) {
         if (index >= change.cutFrom) this.#durablePages.delete(index)
       }
@@ -147,11 +149,6 @@ export class FileNode {
       this.#durableSize = change.size
     }
     this.#changes = [...kept]
-  }
-
-  /** Leaves completed changes in doubt for ever: what a failed sync does. */
-  doubt(): void {
-    for (const change of this.#changes) change.complete = false
   }
 
   /** Flips one bit, in the cache and on the device. */

@@ -131,4 +131,31 @@ describe('SimNetwork', () => {
     await scheduler.runUntilIdle()
     expect([opened, settled]).toEqual([0, 0])
   })
+
+  it('repeats a run exactly for the same seed, chunk by chunk', async () => {
+    const trace = async (seed: number): Promise<string> => {
+      const scheduler = new Scheduler({ shuffle: new Prng(seed) })
+      const network = new SimNetwork(scheduler, new Prng(seed), { chunking: 0.7 })
+      const lines: string[] = []
+      const note = (who: string): ConnectionHandler => ({
+        onBytes: (view) => lines.push(`${scheduler.nowMs} ${who} ${view.length}`),
+        onDrain: () => lines.push(`${scheduler.nowMs} ${who} drain`),
+        onClose: () => lines.push(`${scheduler.nowMs} ${who} close`),
+      })
+      const work = async (): Promise<void> => {
+        await network.host('b').listen({ host: 'b', port: 9 }, () => note('far'))
+        for (const name of ['one', 'two', 'three']) {
+          const near = network.host('a').connect({ host: 'b', port: 9 }, () => note(name))
+          const connection = await near
+          connection.write([new Uint8Array(700_000)])
+          connection.end()
+        }
+      }
+      await scheduler.settle(work())
+      await scheduler.runUntilIdle()
+      return lines.join('\n')
+    }
+    expect(await trace(1)).toBe(await trace(1))
+    expect(await trace(1)).not.toBe(await trace(2))
+  })
 })

@@ -46,7 +46,7 @@ export class SimNetwork implements Link {
   readonly #connections = new Set<SimConnection>()
   /** What waits for a cut to heal, by direction. */
   readonly #waiting = new Map<string, (() => void)[]>()
-  /** How often the process on a host has died: what an earlier one began does not reach its heirs. */
+  /** How often a host's process has died: what an earlier one began does not reach its heirs. */
   readonly #lives = new Map<string, number>()
   #nextPort = 40_000
 
@@ -115,7 +115,7 @@ export class SimNetwork implements Link {
     }
   }
 
-  /** A host that was powered off is back; it answers what is sent on old connections with a reset. */
+  /** A host that was powered off is back; its peers' old connections end with a reset. */
   restore(host: string): void {
     this.#silent.delete(host)
     for (const connection of [...this.#connections]) {

@@ -1,6 +1,6 @@
-// ListOffsets, versions 1 to 11: where a partition begins and ends, and which record is the first at
-// or after a time. Negative timestamps ask for special places, which came with the versions; a special
-// that the request's version does not know is refused for its partition [L4].
+// ListOffsets, versions 1 to 11: where a partition begins and ends, and which record is the first
+// at or after a time. Negative timestamps ask for special places, which came with the versions; a
+// special that the request's version does not know is refused for its partition [L4].
 import { ErrorCode } from '../../base/error-codes.ts'
 import type { Leader } from '../../replication/leader.ts'
 import type {

@@ -15,6 +15,7 @@ import { megabytes, printFacts, startProgress } from '../output.ts'
 import type { Services } from '../services.ts'
 import { oneOf, wholeNumber } from '../values.ts'
 import { withClient, withListing } from './common.ts'
+import { limitsCommand } from './limits.ts'
 import type { ListingFlags } from './common.ts'
 
 const ACKS = { all: -1, '1': 1 } as const
@@ -49,6 +50,7 @@ export function benchCommand(io: Io, recordTools: NonNullable<Services['recordTo
     .option('--partitions <n>', 'partitions of the topic', '1')
     .option('--compression <codec>', CODECS.join(', '), 'none')
     .option('--acks <all|1>', 'who must have a record', 'all')
+    .addCommand(limitsCommand(io))
     .action(async (flags: Flags) => {
       const plan = planOf(flags)
       const tools = await recordTools()

@@ -25,16 +25,21 @@ export function configCommand(
     .option('--set <key=value>', 'a setting by its dotted name; repeatable', collect, [])
     .option('--json', 'print JSON')
     .action(async (name: string | undefined, flags: Flags) => {
-      const rows = await explainConfig({
+      const settings = await explainConfig({
         settings: Object.fromEntries(flags.set.map((text) => keyValue(text, '--set'))),
         ...(flags.config === undefined ? {} : { configFile: flags.config }),
       })
-      const shown = rows.filter((row) => row.name.startsWith(name ?? ''))
-      await printRows(
-        io,
-        shown.map((row) => ({ ...row })),
-        { json: flags.json === true, empty: `no setting begins with '${name ?? ''}'` },
-      )
+      const shown = settings.filter((row) => row.name.startsWith(name ?? ''))
+      const empty = `no setting begins with '${name ?? ''}'`
+      if (flags.json === true) {
+        await io.out.write(`${JSON.stringify(shown, null, 2)}\n`)
+        return
+      }
+      const rows = shown.map((row) => {
+        const about = row.noEffect === null ? row.doc : `${row.doc} (no effect: ${row.noEffect})`
+        return { name: row.name, value: row.value, source: row.source, about }
+      })
+      await printRows(io, rows, { json: false, empty })
     })
   return new Command('config').description('settings').addCommand(explain)
 }

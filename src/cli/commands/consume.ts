@@ -60,24 +60,33 @@ export function consumeCommand(io: Io, recordTools: NonNullable<Services['record
         keySeparator: flags.keySeparator,
       })
       const services = await recordTools()
-      await withClient(flags, io, async (client) => {
-        const starts = await startOffsets(client, plan)
-        const ends = plan.untilEnd ? await endOffsets(client, plan, starts) : new Map()
-        const options = { topic, starts, ends, isolation: plan.isolation }
-        const progress = startProgress(io, 'consumed')
-        const reached = new Map<number, number>()
-        const parts = fetchRecords(client, services, options)
-        try {
-          if (plan.count > 0) await print(parts, plan.count, { printer, progress, reached })
-        } finally {
-          progress.clear()
-          await printer.flush()
-        }
-        if (plan.group !== null) {
-          const offsets = [...reached].map(([partition, offset]) => ({ topic, partition, offset }))
-          await commitOffsets(client, plan.group, offsets)
-        }
-      })
+      await withClient(
+        flags,
+        io,
+        async (client) => {
+          const starts = await startOffsets(client, plan)
+          const ends = plan.untilEnd ? await endOffsets(client, plan, starts) : new Map()
+          const options = { topic, starts, ends, isolation: plan.isolation }
+          const progress = startProgress(io, 'consumed')
+          const reached = new Map<number, number>()
+          const parts = fetchRecords(client, services, options)
+          try {
+            if (plan.count > 0) await print(parts, plan.count, { printer, progress, reached })
+          } finally {
+            progress.clear()
+            await printer.flush()
+          }
+          if (plan.group !== null) {
+            const offsets = [...reached].map(([partition, offset]) => ({
+              topic,
+              partition,
+              offset,
+            }))
+            await commitOffsets(client, plan.group, offsets)
+          }
+        },
+        { endsItself: true },
+      )
     })
 }
 

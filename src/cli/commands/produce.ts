@@ -55,12 +55,17 @@ export function produceCommand(io: Io, recordTools: NonNullable<Services['record
       const acks = ACKS[oneOf(['all', '1', '0'], flags.acks, '--acks')]
       const how = options(topic, flags, acks)
       const tools = await recordTools()
-      const totals = await withClient(flags, io, async (client) => {
-        const producer = await Producer.open(client, tools, how)
-        await feed(io, producer, flags)
-        await producer.flush()
-        return producer.totals
-      })
+      const totals = await withClient(
+        flags,
+        io,
+        async (client) => {
+          const producer = await Producer.open(client, tools, how)
+          await feed(io, producer, flags)
+          await producer.flush()
+          return producer.totals
+        },
+        { endsItself: true },
+      )
       await printTotals(io, topic, totals, flags.json === true)
     })
 }

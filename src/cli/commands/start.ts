@@ -1,6 +1,6 @@
 // `start`: runs a broker until a signal. Flags are only collected here; what they mean and what
 // the defaults are is the settings table's charge. One line on stdout says that it serves.
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { UsageError } from '../../base/errors.ts'
 import type { Io } from '../io.ts'
 import type { PeerAddress, Services, StartOptions } from '../services.ts'
@@ -24,31 +24,34 @@ interface Flags {
 
 /** The `start` command, which runs `startBroker` until SIGINT or SIGTERM. */
 export function startCommand(io: Io, startBroker: NonNullable<Services['startBroker']>): Command {
-  return new Command('start')
-    .description('run a broker; with no flags on loopback with data under ./data')
-    .option('--data-dir <dir>', 'where data lies (./data)')
-    .option('--kafka <host:port>', 'listener for Kafka clients (127.0.0.1:9092)')
-    .option('--http <host:port>', 'listener for HTTP')
-    .option('--node-id <n>', 'id of this broker, unique in its cluster')
-    .option('--cores <n>', 'broker processes on this machine')
-    .option('--cluster-id <id>', 'refuse to join any other cluster')
-    .option('--peer <id@host:port>', 'a controller of the cluster; repeat for each', collect, [])
-    .option('--internal <host:port>', 'listener for the other brokers')
-    .option('--rack <name>', 'failure domain of this machine')
-    .option('--store <url>', 'object store: file:///dir, memory:, s3://, gs://, az://')
-    .option('--set <key=value>', 'a setting by its dotted name; repeatable', collect, [])
-    .option('--config <file>', 'settings in YAML')
-    .action(async (flags: Flags) => {
-      const broker = await startBroker(startOptions(flags))
-      const kafka = hostPortText(broker.kafka)
-      await io.out.write(`ready kafka=${kafka} http=${hostPortText(broker.http)}\n`)
-      const failure = await Promise.race([
-        stopAsked(io.stopped),
-        ...(broker.failed === undefined ? [] : [broker.failed]),
-      ])
-      await broker.close()
-      if (failure !== null) throw failure
-    })
+  return (
+    new Command('start')
+      .description('run a broker; with no flags on loopback with data under ./data')
+      .option('--data-dir <dir>', 'where data lies (./data)')
+      .option('--kafka <host:port>', 'listener for Kafka clients (127.0.0.1:9092)')
+      .option('--http <host:port>', 'listener for HTTP')
+      .option('--node-id <n>', 'id of this broker, unique in its cluster')
+      .option('--cluster-id <id>', 'refuse to join any other cluster')
+      .option('--rack <name>', 'failure domain of this machine')
+      .option('--set <key=value>', 'a setting by its dotted name; repeatable', collect, [])
+      .option('--config <file>', 'settings in YAML')
+      // Parsed, so that scripts need not change; listed once they are served.
+      .addOption(new Option('--cores <n>').hideHelp())
+      .addOption(new Option('--peer <id@host:port>').argParser(collect).default([]).hideHelp())
+      .addOption(new Option('--internal <host:port>').hideHelp())
+      .addOption(new Option('--store <url>').hideHelp())
+      .action(async (flags: Flags) => {
+        const broker = await startBroker(startOptions(flags))
+        const kafka = hostPortText(broker.kafka)
+        await io.out.write(`ready kafka=${kafka} http=${hostPortText(broker.http)}\n`)
+        const failure = await Promise.race([
+          stopAsked(io.stopped),
+          ...(broker.failed === undefined ? [] : [broker.failed]),
+        ])
+        await broker.close()
+        if (failure !== null) throw failure
+      })
+  )
 }
 
 /** What the flags say, checked for form alone. */

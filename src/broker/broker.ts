@@ -1,0 +1,404 @@
+// One broker, put together over ports: data directory, metadata, log, groups, listener. It knows
+// the order in which they come up and go down, and what each must hear from the others; every part
+// knows only itself. Which platform is underneath is decided in main.ts.
+//
+//   open: lock ▶ metadata ▶ recovery ▶ epochs ▶ listener      close: listener ▶ groups ▶ log ▶
+// metadata
+import { KafkaError, OperatingError } from '../base/errors.ts'
+import { MiB } from '../base/units.ts'
+import { Controller } from '../cluster/controller.ts'
+import type { ClusterImage } from '../cluster/image.ts'
+import { MetadataNode } from '../cluster/metadata-node.ts'
+import type { MetadataRecord } from '../cluster/records.ts'
+import type { Settings } from '../config/settings.ts'
+import { GroupCoordinator } from '../group/coordinator.ts'
+import type { GroupLimits } from '../group/options.ts'
+import { LogStore } from '../log/log-store.ts'
+import type { Cancel, Clock } from '../ports/clock.ts'
+import type { Compression } from '../ports/compression.ts'
+import type { Crypto } from '../ports/crypto.ts'
+import type { Disk } from '../ports/disk.ts'
+import type { Network } from '../ports/network.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
+import { servedApis } from './apis.ts'
+import { controllerPolicy } from './config-view.ts'
+import { DataDirectory } from './data-directory.ts'
+import { Dispatch } from './kafka/dispatch.ts'
+import { FetchPath } from './kafka/fetch-path.ts'
+import { FetchSessions } from './kafka/fetch-session.ts'
+import { FrameMemory } from './kafka/frame-memory.ts'
+import { KafkaListener } from './kafka/listener.ts'
+import { offsetsLog } from './offsets-log.ts'
+import { Partitions } from './partitions.ts'
+import { ProducePath } from './kafka/produce-path.ts'
+import { ProducerIds } from './producer-ids.ts'
+import { OFFSETS_TOPIC, TopicCreator } from './topic-creator.ts'
+
+/** Waiting produce requests are looked at this often for their deadline. */
+const EXPIRE_EVERY_MS = 100
+const READ_CACHE_BYTES = 32 * MiB
+const INDEX_CACHE_BYTES = 16 * MiB
+const JOURNAL_FILES_TARGET = 4
+
+/** The ports a broker acts through. */
+export interface BrokerPorts {
+  readonly disk: Disk
+  readonly network: Network
+  readonly clock: Clock
+  readonly crypto: Crypto
+  readonly compression: Compression
+  readonly telemetry: Telemetry
+}
+
+/** How a broker is asked to run. */
+export interface BrokerOptions {
+  readonly settings: Settings
+  /** Absolute path of the data directory, for those who ask where data lies. */
+  readonly dataDirectory: string
+  readonly hostName: string
+  /** The broker can go on no more; the process should stop. Called at most once. */
+  onFailure(error: Error): void
+}
+
+/** A running broker. */
+export class Broker {
+  readonly #ports: BrokerPorts
+  readonly #options: BrokerOptions
+  #directory: DataDirectory | null = null
+  #metadata: MetadataNode | null = null
+  #store: LogStore | null = null
+  #groups: GroupCoordinator | null = null
+  #listener: KafkaListener | null = null
+  #partitions: Partitions | null = null
+  #cancelExpiry: Cancel = () => undefined
+  #address = { host: '', port: 0 }
+  #ready = false
+  #failure: Error | null = null
+  #closing: Promise<void> | null = null
+
+  private constructor(ports: BrokerPorts, options: BrokerOptions) {
+    this.#ports = ports
+    this.#options = options
+  }
+
+  /** Starts a broker; it serves when this resolves. Throws with a sentence when it cannot. */
+  static async open(ports: BrokerPorts, options: BrokerOptions): Promise<Broker> {
+    const broker = new Broker(ports, options)
+    try {
+      await broker.#open()
+      return broker
+    } catch (error) {
+      broker.#failure ??= new OperatingError('closed', 'The broker did not start', error)
+      await broker.close()
+      throw error
+    }
+  }
+
+  /** Where Kafka clients reach it. */
+  get address(): { readonly host: string; readonly port: number } {
+    return this.#address
+  }
+
+  /** Whether it serves, and what is wrong if anything is. */
+  get health(): {
+    readonly ready: boolean
+    readonly failure: Error | null
+    readonly full: boolean
+  } {
+    return { ready: this.#ready, failure: this.#failure, full: this.#store?.full ?? false }
+  }
+
+  get partitions(): Partitions | null {
+    return this.#partitions
+  }
+
+  get store(): LogStore | null {
+    return this.#store
+  }
+
+  async #open(): Promise<void> {
+    const { disk, clock, crypto, compression, telemetry } = this.#ports
+    const { settings } = this.#options
+    const { nodeId, clusterId } = settings.broker
+    const directory = await DataDirectory.open(disk, {
+      nodeId,
+      clusterId,
+      newClusterId: () => newClusterId(crypto),
+    })
+    this.#directory = directory
+    const removed: string[] = []
+    const metadata = await MetadataNode.open({
+      disk,
+      clock,
+      crypto,
+      nodeId,
+      onApplied: (records, image) => this.#applied(records, image),
+      onFailure: (error) => this.#fail(error),
+    })
+    this.#metadata = metadata
+    void removed
+    const tools = { crypto, compression }
+    const partitionsOf: { current: Partitions | null } = { current: null }
+    const values = settings.broker
+    const store = await LogStore.open(
+      { disk, clock, crypto, telemetry },
+      {
+        cacheBytes: values.cacheBytes,
+        readCacheBytes: READ_CACHE_BYTES,
+        indexCacheBytes: INDEX_CACHE_BYTES,
+        diskReserveBytes: values.diskReserveBytes,
+        journal: {
+          fileBytes: values.journalFileBytes,
+          filesTarget: Math.min(JOURNAL_FILES_TARGET, values.journalFilesMax),
+          filesMax: values.journalFilesMax,
+        },
+      },
+      {
+        clean: directory.wasClean,
+        settingsOf: ({ topicId, index }) =>
+          Partitions.logSettingsOf(metadata.image(), settings, topicId, index),
+      },
+      (error) => this.#fail(error),
+    )
+    this.#store = store
+    const partitions = new Partitions({
+      store,
+      tools,
+      settings,
+      nodeId,
+      image: () => metadata.image(),
+    })
+    partitionsOf.current = partitions
+    this.#partitions = partitions
+    await partitions.removeStrangers()
+    const controller = new Controller(
+      metadata,
+      controllerPolicy(settings, () => crypto.uuid()),
+    )
+    this.#followBrokerSettings(metadata.image())
+    await this.#serve(directory, metadata, controller, partitions)
+  }
+
+  async #serve(
+    directory: DataDirectory,
+    metadata: MetadataNode,
+    controller: Controller,
+    partitions: Partitions,
+  ): Promise<void> {
+    const { clock, crypto, compression, telemetry, network, disk } = this.#ports
+    const { settings, hostName, dataDirectory } = this.#options
+    const store = partitions.store
+    const { nodeId } = settings.broker
+    const groups = new GroupCoordinator(groupLimits(settings), {
+      clock,
+      crypto,
+      compression,
+      telemetry,
+      log: offsetsLog(partitions, clock, () => settings.broker.offsetsCommitTimeoutMs),
+    })
+    this.#groups = groups
+    await controller.formatCluster(directory.clusterId)
+    const identity = { id: nodeId, epoch: -1 }
+    const creator = new TopicCreator({
+      controller,
+      settings: () => settings.broker,
+      liveBrokers: () => metadata.image().liveBrokers().length,
+      background: (name, work) => this.#background(name, work),
+    })
+    const listener = this.#makeListener(partitions, {
+      dispatch: new Dispatch(
+        servedApis({
+          nodeId,
+          settings,
+          controller,
+          partitions,
+          groups,
+          producerIds: new ProducerIds(() => controller.allocateProducerIds(identity)),
+          creator,
+          dataDirectory,
+          image: () => metadata.image(),
+          volume: async () => ({ totalBytes: -1, usableBytes: await disk.freeBytes() }),
+        }),
+        clock,
+        telemetry,
+      ),
+    })
+    this.#listener = listener
+    const where = settings.broker.listeners[0] ?? { listener: 'PLAINTEXT', host: '', port: 9092 }
+    const told = settings.broker.advertisedListeners[0] ?? where
+    this.#address = await listener.open(network, where, {
+      host: told.host === '' ? hostName : told.host,
+      port: told.port,
+    })
+    const { host, port } = listener.advertised
+    const registration = {
+      id: nodeId,
+      clusterId: directory.clusterId,
+      incarnation: crypto.uuid(),
+      endpoints: [{ listener: told.listener, host, port }],
+      rack: settings.broker.rack,
+      host: settings.broker.hostLabel ?? hostName,
+    }
+    identity.epoch = (await controller.registerBroker(registration)).epoch
+    await controller.openEpochs(identity)
+    await controller.setFenced(identity, false)
+    groups.start()
+    this.#leadGroups(metadata.image())
+    this.#expire(partitions)
+    this.#ready = true
+    void store
+  }
+
+  #makeListener(partitions: Partitions, paths: { readonly dispatch: Dispatch }): KafkaListener {
+    const { clock, crypto, telemetry } = this.#ports
+    const values = this.#options.settings.broker
+    const requests = (name: string) => ({
+      requests: telemetry.counter('stratalog_requests_total', 'Requests by path.', { path: name }),
+      bytes: telemetry.counter('stratalog_bytes_total', 'Bytes by path.', { path: name }),
+    })
+    const refused = telemetry.counter(
+      'stratalog_produce_refused_total',
+      'Produce requests with a refused partition.',
+    )
+    return new KafkaListener(
+      {
+        produce: new ProducePath({
+          partitions,
+          clock,
+          metrics: { ...requests('produce'), refused },
+        }),
+        fetch: new FetchPath({
+          partitions,
+          sessions: new FetchSessions(crypto, values.fetchSessionsMax),
+          clock,
+          bytesMax: values.fetchBytesMax,
+          metrics: requests('fetch'),
+        }),
+        dispatch: paths.dispatch,
+        log: partitions.store,
+        frames: new FrameMemory(values.queuedRequestBytesMax),
+        limits: {
+          requestBytesMax: values.requestBytesMax,
+          requestsInFlightMax: values.connectionRequestsMax,
+          queuedBytesMax: values.connectionResponseBytesMax,
+        },
+      },
+      clock,
+      telemetry,
+      {
+        connectionsMax: values.connectionsMax,
+        connectionsPerIpMax: values.connectionsPerIpMax,
+        idleMaxMs: values.connectionIdleMaxMs,
+      },
+    )
+  }
+
+  /** What the other parts must hear of a change to the metadata. */
+  #applied(records: readonly MetadataRecord[], image: ClusterImage): void {
+    const partitions = this.#partitions
+    if (partitions === null) return
+    for (const record of records) {
+      if (record.kind === 'removeTopic') {
+        const name = partitions.nameOf(record.topicId)
+        this.#background('remove topic', partitions.topicRemoved(record.topicId))
+        if (name !== null) this.#groups?.topicsDeleted(new Set([name]))
+      } else if (record.kind === 'config' && record.owner === 'topic') {
+        partitions.configChanged(record.ownerId)
+      } else if (record.kind === 'config') {
+        this.#followBrokerSettings(image)
+        partitions.defaultsChanged()
+      } else if (record.kind === 'partition') {
+        const topic = image.topicById(record.topicId)
+        if (topic?.name === OFFSETS_TOPIC) this.#leadGroups(image)
+      }
+    }
+  }
+
+  #followBrokerSettings(image: ClusterImage): void {
+    const { settings } = this.#options
+    settings.setDynamic({
+      own: image.brokerConfigs(String(settings.broker.nodeId)),
+      shared: image.brokerConfigs(''),
+    })
+  }
+
+  /** Takes charge of the groups in the partitions of the offsets topic that are led here. */
+  #leadGroups(image: ClusterImage): void {
+    const topic = image.topicByName(OFFSETS_TOPIC)
+    const groups = this.#groups
+    if (topic === undefined || groups === null) return
+    for (const partition of topic.partitions.values()) {
+      const known = partition.index < groups.limits.offsetsPartitions
+      const here = partition.leader === this.#options.settings.broker.nodeId
+      if (known && here) groups.lead(partition.index)
+    }
+  }
+
+  #expire(partitions: Partitions): void {
+    const { clock } = this.#ports
+    const nowMs = clock.monotonicMs()
+    for (const leader of partitions.open()) leader.expire(nowMs)
+    this.#cancelExpiry = clock.after(EXPIRE_EVERY_MS, () => this.#expire(partitions))
+  }
+
+  #background(name: string, work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      const level = error instanceof KafkaError ? 'warn' : 'error'
+      this.#ports.telemetry.log(level, 'background work failed', { name, error: String(error) })
+    })
+  }
+
+  #fail(error: Error): void {
+    if (this.#failure !== null || this.#closing !== null) return
+    this.#failure = error
+    this.#ready = false
+    this.#options.onFailure(error)
+  }
+
+  /** Drains, flushes and closes; idempotent. After a failure nothing more is written. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#ready = false
+    this.#cancelExpiry()
+    await this.#listener?.close()
+    this.#groups?.close()
+    await this.#store?.close()
+    await this.#metadata?.close()
+    await this.#directory?.close(this.#failure === null)
+  }
+}
+
+/** A cluster id as Kafka makes them: 16 random bytes in URL-safe base64, 22 characters. */
+function newClusterId(crypto: Crypto): string {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
+  let id = ''
+  for (const byte of crypto.randomBytes(22)) id += alphabet.charAt(byte % alphabet.length)
+  return id
+}
+
+function groupLimits(settings: Settings): GroupLimits {
+  const values = settings.broker
+  return {
+    membersMax: values.groupMembersMax,
+    pendingJoinsMax: values.groupMembersMax,
+    initialDelayMs: values.groupInitialRebalanceDelayMs,
+    newMemberJoinTimeoutMs: 300_000,
+    offsetsPartitions: values.offsetsPartitions,
+    groupIdLengthMax: 1000,
+    groupsMax: 100_000,
+    metadataBytesMax: values.offsetMetadataBytesMax,
+    sessionTimeoutMinMs: values.groupSessionMinMs,
+    sessionTimeoutMaxMs: values.groupSessionMaxMs,
+    offsetsRetentionMs: values.offsetsRetentionMs,
+    expiryIntervalMs: values.offsetsRetentionCheckMs,
+    batchBytesMax: 1_000_000,
+    queuedRecordsMax: 100_000,
+    rewriteRecordsMin: 100_000,
+    reloadDelayMs: 1000,
+    lateTimerMs: 1000,
+  }
+}

@@ -1,0 +1,54 @@
+// What the commands use of the rest of the program, loaded when a command asks for it. The only
+// file of the command line that knows which platform it runs on and where settings come from.
+import { readFile } from 'node:fs/promises'
+import { OperatingError, UsageError } from '../base/errors.ts'
+import type { Services } from './services.ts'
+
+/** Everything that this build can do. */
+export const services: Services = {
+  startBroker: async (options) => {
+    const { startBroker } = await import('../main.ts')
+    const { settings, cores, peers, internal, store, ...rest } = options
+    if ((cores ?? 1) > 1 || (peers ?? []).length > 0 || internal !== undefined) {
+      throw new UsageError('This version runs one broker: leave out --cores, --peer and --internal')
+    }
+    if (store !== undefined) {
+      throw new UsageError('This version has no object store yet: leave out --store')
+    }
+    const configFile = rest.configFile ?? process.env['STRATALOG_CONFIG']
+    return startBroker({
+      ...rest,
+      settings,
+      environment: process.env,
+      logLevel: 'info',
+      ...(configFile === undefined ? {} : { configFile }),
+    })
+  },
+
+  recordTools: async () => {
+    const { createCompression } = await import('../platform/compression.ts')
+    const { createCrypto } = await import('../platform/crypto.ts')
+    return { compression: createCompression(), crypto: createCrypto() }
+  },
+
+  explainConfig: async ({ configFile, settings }) => {
+    const { explainSettings } = await import('../config/explain.ts')
+    const { loadSettings } = await import('../config/load.ts')
+    const path = configFile ?? process.env['STRATALOG_CONFIG']
+    const loaded = loadSettings({
+      environment: process.env,
+      flags: Object.entries(settings).map(([name, value]) => `${name}=${value}`),
+      ...(path === undefined ? {} : { file: { path, text: await readSettings(path) } }),
+    })
+    return explainSettings(loaded)
+  },
+}
+
+async function readSettings(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? 'error'
+    throw new OperatingError('absent', `Cannot read settings from ${path}: ${code}`, cause)
+  }
+}
