@@ -3,6 +3,7 @@
 // Records go out from where they lie. Fetch sessions are a matter of their own (fetch-session.ts);
 // here a request is the full list of partitions it speaks of.
 import { ErrorCode } from '../../base/error-codes.ts'
+import { FormatError } from '../../base/errors.ts'
 import type { Reader } from '../../base/reader.ts'
 import { leaderEpoch, offset } from '../../base/units.ts'
 import type { Cancel, Clock } from '../../ports/clock.ts'
@@ -10,6 +11,7 @@ import type { Counter } from '../../ports/telemetry.ts'
 import type { Leader } from '../../replication/leader.ts'
 import type { Isolation, ReadOutcome } from '../../replication/partition.ts'
 import { decodeFetchRequest } from '../../wire/fast/fetch-request.ts'
+import type { NodeEndpoint } from '../../wire/messages/01-fetch.ts'
 import type { FetchedPartition, FetchedTopic } from '../../wire/fast/fetch-response.ts'
 import { encodeFetchResponse } from '../../wire/fast/fetch-response.ts'
 import type { RequestSource } from './connection-host.ts'
@@ -19,7 +21,13 @@ import type { RequestContext } from '../handler.ts'
 import type { Partitions, TopicEntry } from '../partitions.ts'
 import type { ResponseSlot } from './response-queue.ts'
 
+const FIRST_VERSION = 4
+const LAST_VERSION = 18
 const FIRST_TOPIC_ID = 13
+/** From here on an answer says who leads in place of whom the client asked (KIP-951). */
+const FIRST_LEADER = 16
+/** Up to here clients do not know the storage error [F20]. */
+const LAST_WITHOUT_STORAGE_ERROR = 5
 
 /** What the path works with. */
 export interface FetchDeps {
@@ -29,6 +37,15 @@ export interface FetchDeps {
   /** Most bytes of one answer: `fetch.max.bytes`. */
   readonly bytesMax: number
   readonly metrics: { readonly requests: Counter; readonly bytes: Counter }
+  /** A live broker as clients of the listener that is advertised so reach it. */
+  reach(id: number, advertised: RequestContext['advertised']): NodeAddress | undefined
+}
+
+/** Where a broker is. */
+export interface NodeAddress {
+  readonly host: string
+  readonly port: number
+  readonly rack: string | null
 }
 
 /** One partition of a fetch while it is being answered. */
@@ -42,6 +59,8 @@ interface Part {
   /** An error that was found before reading. */
   readonly code: number
   readonly diverging: { readonly epoch: number; readonly endOffset: number } | null
+  /** Who leads the partition, for a client that did not know. */
+  readonly currentLeader: { readonly leaderId: number; readonly leaderEpoch: number } | null
   read: ReadOutcome | null
 }
 
@@ -61,14 +80,18 @@ export class FetchPath {
     context: RequestContext,
   ): Promise<void> | null {
     const { version } = context
+    if (version < FIRST_VERSION || version > LAST_VERSION) {
+      throw new FormatError(`Fetch version ${version} is not served`)
+    }
     const request = decodeFetchRequest(version, reader)
+    if (reader.left > 0) throw new FormatError('A request is longer than its body')
     this.#deps.metrics.requests.value++
     const session = this.#deps.sessions.begin(request, version >= FIRST_TOPIC_ID)
     if (session.code !== 0) {
-      this.#send(source, slot, session, [])
+      this.#send(source, slot, session, [], context)
       return null
     }
-    const task = new FetchTask(this.#deps, source, session, {
+    const task = new FetchTask(this.#deps, source, slot, session, {
       version,
       isolation: request.isolationLevel === 1 ? 1 : 0,
       minBytes: request.minBytes,
@@ -77,10 +100,10 @@ export class FetchPath {
     })
     const parts = task.run()
     if (!(parts instanceof Promise)) {
-      this.#send(source, slot, session, parts)
+      this.#send(source, slot, session, parts, context)
       return null
     }
-    return parts.then((late) => this.#send(source, slot, session, late))
+    return parts.then((late) => this.#send(source, slot, session, late, context))
   }
 
   #send(
@@ -88,12 +111,13 @@ export class FetchPath {
     slot: ResponseSlot,
     session: SessionFetch,
     parts: readonly Part[],
+    context: RequestContext,
   ): void {
     const topics: FetchedTopic[] = []
     const releases: (() => void)[] = []
     let open: { topic: string; topicId: string; partitions: FetchedPartition[] } | null = null
     for (const part of parts) {
-      const told = answerOf(part)
+      const told = answerOf(part, slot.version)
       if (part.read !== null) releases.push(part.read.release)
       if (!session.tells(part, told)) continue
       if (open === null || open.topicId !== part.topicId || open.topic !== part.topic) {
@@ -114,7 +138,7 @@ export class FetchPath {
       errorCode: session.code,
       sessionId: session.id,
       topics,
-      nodeEndpoints: [],
+      nodeEndpoints: this.#endpoints(parts, context),
     })
     this.#deps.metrics.bytes.value += frame.bytes
     slot.parts = frame.parts
@@ -122,12 +146,27 @@ export class FetchPath {
     slot.state = 2
     source.answered()
   }
+
+  /** The addresses of leaders that parts tell of, each once. */
+  #endpoints(parts: readonly Part[], { advertised }: RequestContext): NodeEndpoint[] {
+    const endpoints: NodeEndpoint[] = []
+    for (const { currentLeader } of parts) {
+      if (currentLeader === null) continue
+      const { leaderId: nodeId } = currentLeader
+      const address = this.#deps.reach(nodeId, advertised)
+      if (address === undefined || endpoints.some((known) => known.nodeId === nodeId)) continue
+      const { host, port, rack } = address
+      endpoints.push({ nodeId, host, port, rack })
+    }
+    return endpoints
+  }
 }
 
 /** One fetch from the first look to its answer. */
 class FetchTask {
   readonly #deps: FetchDeps
   readonly #source: RequestSource
+  readonly #slot: ResponseSlot
   readonly #session: SessionFetch
   readonly #limits: {
     readonly version: number
@@ -140,6 +179,7 @@ class FetchTask {
   constructor(
     deps: FetchDeps,
     source: RequestSource,
+    slot: ResponseSlot,
     session: SessionFetch,
     limits: {
       readonly version: number
@@ -151,6 +191,7 @@ class FetchTask {
   ) {
     this.#deps = deps
     this.#source = source
+    this.#slot = slot
     this.#session = session
     this.#limits = limits
   }
@@ -206,8 +247,13 @@ class FetchTask {
         cancels.push(part.leader.watch(wake))
       }
       cancels.push(clock.after(deadlineMs - nowMs, wake))
+      // A connection that closes drops its slots: nobody waits for them any longer.
+      this.#slot.release = wake
     })
-    return waiting.then(() => this.#look(deadlineMs))
+    return waiting.then(() => {
+      this.#slot.release = null
+      return this.#source.closed ? [] : this.#look(deadlineMs)
+    })
   }
 
   #touch(part: Part): void {
@@ -228,9 +274,15 @@ class FetchTask {
       offset: wish.fetchOffset,
       bytesMax: wish.partitionMaxBytes,
       diverging: null,
+      currentLeader: null,
       read: null,
     }
-    const refuse = (code: number): Part => ({ ...base, leader: null, code })
+    const refuse = (code: number): Part => ({
+      ...base,
+      leader: null,
+      code,
+      currentLeader: topic === null ? null : this.#leaderFor(code, topic, wish.partition),
+    })
     if (topic === null) {
       return refuse(
         this.#limits.version >= FIRST_TOPIC_ID
@@ -244,13 +296,7 @@ class FetchTask {
         return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
       }
       const broken = partitions.isBroken(topic.id, wish.partition)
-      if (!broken) return refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER)
-      // Old clients do not know the storage error [F20].
-      return refuse(
-        this.#limits.version <= 5
-          ? ErrorCode.NOT_LEADER_OR_FOLLOWER
-          : ErrorCode.KAFKA_STORAGE_ERROR,
-      )
+      return refuse(broken ? ErrorCode.KAFKA_STORAGE_ERROR : ErrorCode.NOT_LEADER_OR_FOLLOWER)
     }
     const epoch = wish.currentLeaderEpoch
     if (epoch >= 0 && epoch < leader.leaderEpoch) return refuse(ErrorCode.FENCED_LEADER_EPOCH)
@@ -258,12 +304,10 @@ class FetchTask {
     const { logStart, logEnd } = leader.offsets
     if (wish.lastFetchedEpoch >= 0) {
       const known = leader.endOfEpoch(leaderEpoch(wish.lastFetchedEpoch))
-      const behind = known === null || known.epoch < wish.lastFetchedEpoch
-      if (behind || known.end < wish.fetchOffset) {
-        const diverging =
-          known === null
-            ? { epoch: -1, endOffset: -1 }
-            : { epoch: known.epoch, endOffset: known.end }
+      // Nothing is known of that epoch here: there is no place to name from which to go on.
+      if (known === null) return { ...base, leader, code: ErrorCode.OFFSET_OUT_OF_RANGE }
+      if (known.epoch < wish.lastFetchedEpoch || known.end < wish.fetchOffset) {
+        const diverging = { epoch: known.epoch, endOffset: known.end }
         return { ...base, leader, code: 0, diverging }
       }
     }
@@ -273,11 +317,22 @@ class FetchTask {
     return { ...base, leader, code: 0 }
   }
 
+  /** Who leads, where `code` says that the client was wrong about it and its version can be told. */
+  #leaderFor(code: number, topic: TopicEntry, index: number): Part['currentLeader'] {
+    if (this.#limits.version < FIRST_LEADER) return null
+    if (code !== ErrorCode.NOT_LEADER_OR_FOLLOWER && code !== ErrorCode.FENCED_LEADER_EPOCH) {
+      return null
+    }
+    const known = this.#deps.partitions.describe(topic.id, index)
+    if (known === undefined) return null
+    return { leaderId: known.leader, leaderEpoch: known.leaderEpoch }
+  }
+
   /** Whether the answer need not wait: an error, enough bytes, or nothing to wait for. */
   #enough(parts: readonly Part[]): boolean {
     const { minBytes, maxBytes, maxWaitMs, isolation } = this.#limits
-    if (maxWaitMs <= 0 || parts.length === 0 || minBytes <= 0) return true
     const wanted = Math.min(minBytes, maxBytes)
+    if (maxWaitMs <= 0 || parts.length === 0 || wanted <= 0) return true
     let bytes = 0
     for (const part of parts) {
       if (part.code !== 0 || part.diverging !== null || part.leader === null) return true
@@ -338,9 +393,12 @@ class FetchTask {
 }
 
 /** What a partition is answered with. */
-function answerOf(part: Part): FetchedPartition {
+function answerOf(part: Part, version: number): FetchedPartition {
   const { leader, read } = part
-  const code = part.code !== 0 ? part.code : (read?.code ?? 0)
+  let code = part.code !== 0 ? part.code : (read?.code ?? 0)
+  if (code === ErrorCode.KAFKA_STORAGE_ERROR && version <= LAST_WITHOUT_STORAGE_ERROR) {
+    code = ErrorCode.NOT_LEADER_OR_FOLLOWER
+  }
   const known = leader !== null && code === 0
   const offsets = leader?.offsets
   return {
@@ -350,7 +408,7 @@ function answerOf(part: Part): FetchedPartition {
     lastStableOffset: known ? (offsets?.lastStable ?? -1) : -1,
     logStartOffset: known ? (offsets?.logStart ?? -1) : -1,
     divergingEpoch: part.diverging,
-    currentLeader: null,
+    currentLeader: part.currentLeader,
     snapshotId: null,
     abortedTransactions: read?.aborted ?? null,
     preferredReadReplica: -1,
