@@ -72,6 +72,7 @@ export class Broker {
   #listener: KafkaListener | null = null
   #partitions: Partitions | null = null
   #cancelExpiry: Cancel = () => undefined
+  #cancelForgetting: Cancel = () => undefined
   #address = { host: '', port: 0 }
   #ready = false
   #failure: Error | null = null
@@ -246,6 +247,7 @@ export class Broker {
     groups.start()
     this.#leadGroups(metadata.image())
     this.#expire(partitions)
+    this.#forgetProducers(partitions)
     this.#ready = true
     void store
   }
@@ -347,6 +349,16 @@ export class Broker {
     this.#cancelExpiry = clock.after(EXPIRE_EVERY_MS, () => this.#expire(partitions))
   }
 
+  /** Looks for idle producers, as often as `producer.id.expiration.check.interval.ms` says. */
+  #forgetProducers(partitions: Partitions): void {
+    const { clock } = this.#ports
+    const nowMs = clock.wallMs()
+    for (const leader of partitions.open()) leader.log.state.producers.expire(nowMs)
+    this.#cancelForgetting = clock.after(this.#options.settings.broker.producerIdCheckMs, () =>
+      this.#forgetProducers(partitions),
+    )
+  }
+
   #background(name: string, work: Promise<unknown>): void {
     work.catch((error: unknown) => {
       const level = error instanceof KafkaError ? 'warn' : 'error'
@@ -370,6 +382,7 @@ export class Broker {
   async #close(): Promise<void> {
     this.#ready = false
     this.#cancelExpiry()
+    this.#cancelForgetting()
     await this.#listener?.close()
     this.#groups?.close()
     await this.#store?.close()
