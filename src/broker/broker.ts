@@ -134,7 +134,7 @@ export class Broker {
       clock,
       crypto,
       nodeId,
-      onApplied: (records, image) => this.#applied(records, image),
+      onApplied: (records, image, before) => this.#applied(records, image, before),
       onFailure: (error) => this.#fail(error),
     })
     this.#metadata = metadata
@@ -302,14 +302,14 @@ export class Broker {
   }
 
   /** What the other parts must hear of a change to the metadata. */
-  #applied(records: readonly MetadataRecord[], image: ClusterImage): void {
+  #applied(records: readonly MetadataRecord[], image: ClusterImage, before: ClusterImage): void {
     const partitions = this.#partitions
     if (partitions === null) return
     for (const record of records) {
       if (record.kind === 'removeTopic') {
-        const name = partitions.nameOf(record.topicId)
+        const name = before.topicById(record.topicId)?.name
         this.#background('remove topic', partitions.topicRemoved(record.topicId))
-        if (name !== null) this.#groups?.topicsDeleted(new Set([name]))
+        if (name !== undefined) this.#groups?.topicsDeleted(new Set([name]))
       } else if (record.kind === 'config' && record.owner === 'topic') {
         partitions.configChanged(record.ownerId)
       } else if (record.kind === 'config') {
