@@ -101,13 +101,23 @@ export class Broker {
     return this.#address
   }
 
-  /** Whether it serves, and what is wrong if anything is. */
+  /** Null until the data directory told. */
+  get clusterId(): string | null {
+    return this.#directory?.clusterId ?? null
+  }
+
+  /** How it is: why it cannot go on, why it does not serve, whether its disk is full. */
   get health(): {
-    readonly ready: boolean
-    readonly failure: Error | null
-    readonly full: boolean
+    readonly failure: string | null
+    readonly notReady: string | null
+    readonly diskFull: boolean
   } {
-    return { ready: this.#ready, failure: this.#failure, full: this.#store?.full ?? false }
+    const closing = this.#closing === null ? 'starting' : 'stopping'
+    return {
+      failure: this.#failure?.message ?? null,
+      notReady: this.#ready ? null : closing,
+      diskFull: this.#store?.full ?? false,
+    }
   }
 
   get partitions(): Partitions | null {
@@ -128,7 +138,6 @@ export class Broker {
       newClusterId: () => newClusterId(crypto),
     })
     this.#directory = directory
-    const removed: string[] = []
     const metadata = await MetadataNode.open({
       disk,
       clock,
@@ -138,9 +147,7 @@ export class Broker {
       onFailure: (error) => this.#fail(error),
     })
     this.#metadata = metadata
-    void removed
     const tools = { crypto, compression }
-    const partitionsOf: { current: Partitions | null } = { current: null }
     const values = settings.broker
     const store = await LogStore.open(
       { disk, clock, crypto, telemetry },
@@ -170,7 +177,6 @@ export class Broker {
       nodeId,
       image: () => metadata.image(),
     })
-    partitionsOf.current = partitions
     this.#partitions = partitions
     await partitions.removeStrangers()
     const controller = new Controller(
@@ -189,7 +195,6 @@ export class Broker {
   ): Promise<void> {
     const { clock, crypto, compression, telemetry, network, disk } = this.#ports
     const { settings, hostName, dataDirectory } = this.#options
-    const store = partitions.store
     const { nodeId } = settings.broker
     const groups = new GroupCoordinator(groupLimits(settings), {
       clock,
@@ -249,7 +254,6 @@ export class Broker {
     this.#expire(partitions)
     this.#forgetProducers(partitions)
     this.#ready = true
-    void store
   }
 
   #makeListener(partitions: Partitions, paths: { readonly dispatch: Dispatch }): KafkaListener {

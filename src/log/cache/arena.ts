@@ -5,7 +5,7 @@
 // a chunk is a window of a segment file's bytes, and a batch may straddle two of them.
 import { assert, must } from '../../base/assert.ts'
 import { KiB, MiB } from '../../base/units.ts'
-import { pageAlignedMemory } from '../../ports/disk.ts'
+import { pageAlignedMemory, pageAlignedPiece } from '../../ports/disk.ts'
 
 /** Chunk sizes in bytes, ascending; each is four of the one before. */
 export const CHUNK_SIZES: readonly number[] = [16 * KiB, 64 * KiB, 256 * KiB, MiB]
@@ -67,6 +67,9 @@ export class Arena {
   #freeBytes: number
   #heldBytes = 0
   #openChunks = 0
+  /** Evictable chunks that were given back and still stand in the list. */
+  #gone = 0
+  readonly #blocks: Uint8Array[] = []
 
   /** `capacityBytes` is rounded down to whole MiB; untouched pages cost no resident memory. */
   constructor(capacityBytes: number) {
@@ -119,6 +122,22 @@ export class Arena {
     }
   }
 
+  /** One page-aligned block of 4 KiB with old bytes in it, for a write that needs a copy. */
+  takeBlock(): Uint8Array {
+    if (this.#blocks.length === 0) {
+      const memory = pageAlignedPiece(64 * KiB)
+      for (let at = 0; at < memory.length; at += 4 * KiB) {
+        this.#blocks.push(memory.subarray(at, at + 4 * KiB))
+      }
+    }
+    return must(this.#blocks.pop(), 'A block was just made')
+  }
+
+  /** Takes a block back. */
+  giveBlock(block: Uint8Array): void {
+    this.#blocks.push(block)
+  }
+
   /** Notes that no more bytes will be added to a chunk. */
   retire(chunk: Chunk): void {
     assert(!chunk.retired, 'A chunk is retired once')
@@ -142,7 +161,8 @@ export class Arena {
     this.account(chunk.flushed - chunk.fill)
     chunk.owner = null
     if (!chunk.retired) this.#openChunks--
-    if (!chunk.evictable) this.#heldBytes -= chunk.bytes.length
+    if (chunk.evictable) this.#gone++
+    else this.#heldBytes -= chunk.bytes.length
     this.#freeBytes += chunk.bytes.length
     this.#giveBack(chunk.at, chunk.sizeClass)
   }
@@ -188,9 +208,10 @@ export class Arena {
 
   /** Evicts the oldest chunk that may go; those that may not keep their place. */
   #evictOldest(): boolean {
-    if (this.#head > 1024 && this.#head * 2 > this.#evictable.length) {
-      this.#evictable = this.#evictable.slice(this.#head)
+    if (this.#gone > 1024 && this.#gone * 2 > this.#evictable.length) {
+      this.#evictable = this.#evictable.filter((chunk) => chunk.owner !== null)
       this.#head = 0
+      this.#gone = 0
     }
     for (let i = this.#head; i < this.#evictable.length; i++) {
       const chunk = must(this.#evictable[i], 'evictable chunk')

@@ -66,32 +66,41 @@ export class DiskReader {
     from: Offset,
     limits: ReadLimits,
   ): Promise<DiskRead> {
-    const limit = segment.readableFromFile
-    let window = await this.#window(segment, position, WINDOW_BYTES, limit)
-    let at = position - window.from
-    // Step over batches below the one asked for.
-    let span = this.#check(segment, window, at)
-    while (span > 0 && endOf(window.memory, at) <= from) {
-      at += span
-      span = this.#check(segment, window, at)
-    }
-    if (span <= 0) {
-      const next = window.from + at
-      const needed = span < 0 ? -span : 0
-      this.#unpin(window)
-      if (next >= limit) return emptyAt(from, next)
-      // The batch straddles the window's end, or is larger than one: read it from its own start.
-      const size = Math.max(WINDOW_BYTES, alignUp(needed + DIRECT_ALIGNMENT, DIRECT_ALIGNMENT))
-      this.forget(segment.path, alignDown(next, DIRECT_ALIGNMENT))
-      window = await this.#window(segment, next, size, limit)
-      at = next - window.from
-      span = this.#check(segment, window, at)
-      if (span <= 0) {
+    let limit = segment.readableFromFile
+    let next = position
+    let size = WINDOW_BYTES
+    for (;;) {
+      const window = await this.#window(segment, next, size, limit)
+      let at = next - window.from
+      let span = 0
+      try {
+        // Step over batches below the one asked for.
+        span = this.#check(segment, window, at)
+        while (span > 0 && endOf(window.memory, at) <= from) {
+          at += span
+          span = this.#check(segment, window, at)
+        }
+        if (span > 0) return this.#collect(segment, window, at, from, limits, limit)
+      } catch (error) {
         this.#unpin(window)
+        throw error
+      }
+      const before = { next, size, limit }
+      next = window.from + at
+      this.#unpin(window)
+      if (next - span > limit || next >= limit) {
+        // What is asked for, or its end, is only in memory: have it written, then read it.
+        if (next >= segment.dataLength) return emptyAt(from, next)
+        await segment.bytes.flush()
+        limit = segment.readableFromFile
+      }
+      // A batch that straddles the window's end is read from its own start, a large one whole.
+      size = Math.max(WINDOW_BYTES, alignUp(DIRECT_ALIGNMENT - span, DIRECT_ALIGNMENT))
+      this.forget(segment.path, alignDown(next, DIRECT_ALIGNMENT))
+      if (before.next === next && before.size >= size && before.limit === limit) {
         throw new OperatingError('corrupt', `Cannot read a batch at ${next} of ${segment.path}`)
       }
     }
-    return this.#collect(segment, window, at, from, limits, limit)
   }
 
   #collect(
@@ -105,8 +114,9 @@ export class DiskReader {
     let end = start
     let nextOffset = from
     for (;;) {
-      const span = this.#check(segment, window, end)
-      if (span <= 0 || baseOffsetOf(window.memory, end) >= limits.end) break
+      const span = this.#spanOf(segment, window, end)
+      // What is damaged is refused when it is asked for; what stands before it is served.
+      if (!(span > 0) || baseOffsetOf(window.memory, end) >= limits.end) break
       const tooMuch = end + span - start > limits.maxBytes
       if (tooMuch && !(end === start && limits.atLeastOne)) break
       nextOffset = offset(endOf(window.memory, end))
@@ -127,38 +137,48 @@ export class DiskReader {
     }
   }
 
-  /** Length of the valid batch at `at`; 0 at the window's end; minus its length when cut short. */
+  /** Like `#spanOf`, but throws `corrupt` for a damaged batch. */
   #check(segment: Segment, window: Window, at: number): number {
+    const span = this.#spanOf(segment, window, at)
+    if (Number.isNaN(span)) throw corrupt(segment, window.from + at)
+    return span
+  }
+
+  /**
+   * Length of the valid batch at `at`; 0 at the window's end; minus its length when cut short; NaN
+   * when it is damaged.
+   */
+  #spanOf(segment: Segment, window: Window, at: number): number {
     if (at + BATCH_HEADER_BYTES > window.filled)
       return at >= window.filled ? 0 : -BATCH_HEADER_BYTES
     const length = batchBytesOf(window.memory, at)
-    if (length < BATCH_HEADER_BYTES || length > segment.dataLength) {
-      throw corrupt(segment, window.from + at)
-    }
+    if (length < BATCH_HEADER_BYTES || length > segment.dataLength) return NaN
     if (at + length > window.filled) return -length
     const body = window.memory.subarray(at + BATCH_PREFIX_BYTES, at + length)
-    if (this.#crypto.crc32c(body) !== crcOf(window.memory, at)) {
-      throw corrupt(segment, window.from + at)
-    }
-    return length
+    return this.#crypto.crc32c(body) === crcOf(window.memory, at) ? length : NaN
   }
 
   async #window(segment: Segment, position: number, size: number, limit: number): Promise<Window> {
     const found = this.#find(segment, position, size, limit)
     if (found !== null) {
       found.pins++
-      await found.ready
+      await this.#ready(found)
       return found
     }
     const window = this.#start(segment, position, size, limit)
     window.pins++
+    await this.#ready(window)
+    return window
+  }
+
+  async #ready(window: Window): Promise<void> {
     try {
       await window.ready
     } catch (error) {
       this.#drop(window)
+      this.#unpin(window)
       throw error
     }
-    return window
   }
 
   #find(segment: Segment, position: number, size: number, limit: number): Window | null {

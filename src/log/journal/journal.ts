@@ -5,6 +5,8 @@
 // Files have a fixed size, are filled with zeros ahead of use and are recycled once every append
 // in them is durable in its segment: rewriting allocated pages is several times faster than growing
 // a file. When no recycled file is ready the current one grows past its size: slower, never wrong.
+// A file is marked free, durably, before it is used again: new frames under an old header would look
+// like damage. The mark's sync also makes its frames durable, so that no gap opens before the next.
 //
 // A failed write or sync latches the journal: its state on the device is then unknown, so nothing
 // is acknowledged any more, and the failed sync is never tried again. Recovery is elsewhere.
@@ -52,6 +54,8 @@ export class JournalFile {
   /** Whether its blocks are allocated, so that writing does not grow it. */
   filled: boolean
   sequence = 0
+  /** Whether its header says that recovery needs it. */
+  live = false
   /** Journal position of the file's byte 0. */
   basePosition = 0
   /** Where the next frame goes, in the file. */
@@ -161,6 +165,8 @@ export class Journal {
     start: JournalStart,
   ): Promise<Journal> {
     await disk.makeDirectory(JOURNAL_DIRECTORY)
+    await disk.syncDirectory('.')
+    for (const file of start.spare) if (file.live) await markFree(file)
     let current = start.spare[0]
     let nextSlot = start.nextSlot
     if (current === undefined) {
@@ -250,7 +256,9 @@ export class Journal {
         fileSequence: current.sequence,
         basePosition: current.basePosition,
         oldestLive: this.#full[0]?.sequence ?? current.sequence,
+        free: false,
       })
+      current.live = true
       parts = [header, ...parts]
       at = 0
       this.#fresh = false
@@ -291,8 +299,14 @@ export class Journal {
   async release(file: JournalFile): Promise<void> {
     assert(this.#full[0] === file, 'Journal files are released oldest first')
     for (const [owner, end] of file.owners) assert(owner.persistedEnd >= end, 'Released too early')
-    await this.#syncing
+    try {
+      await markFree(file)
+    } catch (error) {
+      this.#latch(error)
+      throw error
+    }
     this.#unsynced.delete(file)
+    await this.#syncing
     this.#full.shift()
     file.owners.clear()
     this.#trouble = false
@@ -393,14 +407,20 @@ export class Journal {
   async #fillOne(): Promise<void> {
     const slot = this.#nextSlot++
     const file = await this.#disk.open(journalPath(slot), { mode: 'create' })
-    const zeros = new Uint8Array(MiB)
-    for (let at = 0; at < this.#options.fileBytes; at += MiB) {
-      await file.writeBehind(at, zeros.subarray(0, Math.min(MiB, this.#options.fileBytes - at)))
-      if (this.#closed) break
+    try {
+      const zeros = new Uint8Array(MiB)
+      for (let at = 0; at < this.#options.fileBytes; at += MiB) {
+        await file.writeBehind(at, zeros.subarray(0, Math.min(MiB, this.#options.fileBytes - at)))
+        if (this.#closed) break
+      }
+      await file.sync()
+      await this.#disk.syncDirectory(JOURNAL_DIRECTORY)
+    } catch (error) {
+      await file.close()
+      await this.#disk.remove(journalPath(slot))
+      throw error
     }
-    await file.sync()
-    await this.#disk.syncDirectory(JOURNAL_DIRECTORY)
-    this.#spare.push(new JournalFile(slot, file, true))
+    this.#spare.push(new JournalFile(slot, file, !this.#closed))
   }
 
   async #sync(): Promise<void> {
@@ -423,4 +443,13 @@ export class Journal {
     this.#failure = error
     this.#events.onFailure(error)
   }
+}
+
+/** Says in the file's header that recovery does not need it, and makes that durable. */
+async function markFree(file: JournalFile): Promise<void> {
+  const { sequence: fileSequence, basePosition } = file
+  const header = { fileSequence, basePosition, oldestLive: fileSequence, free: true }
+  file.file.writeNow(0, [encodeFileHeader(header)])
+  await file.file.sync()
+  file.live = false
 }
