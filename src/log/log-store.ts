@@ -440,8 +440,13 @@ export class LogStore implements LogHost {
       if (journal.pressed) this.#checkpointer.run(journal, this.#options.journal)
       return
     }
-    if (heldBytes > capacityBytes * RELIEVE_AT || journal.pressed) {
+    if (heldBytes > capacityBytes * RELIEVE_AT) {
       this.#makeRoom()
+      return
+    }
+    // A checkpoint relieves the journal, and tells when it has.
+    if (journal.pressed) {
+      this.#checkpointer.run(journal, this.#options.journal)
       return
     }
     this.#pressed = false
