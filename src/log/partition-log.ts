@@ -267,7 +267,8 @@ export class PartitionLog implements JournalOwner, DirtyLog {
   async #persistOnce(): Promise<void> {
     if (this.#closed) return
     const end = this.#nextOffset
-    for (const segment of this.segments) await segment.persist(this.state)
+    // A copy: retention takes segments from the front meanwhile, and none may be passed over.
+    for (const segment of [...this.segments]) await segment.persist(this.state)
     if (end > this.#persistedEnd) this.#persistedEnd = end
   }
 
@@ -313,7 +314,7 @@ export class PartitionLog implements JournalOwner, DirtyLog {
     if (this.#closed) return
     this.#closed = true
     await this.#persisting?.catch(() => undefined)
-    for (const segment of this.segments) await segment.close()
+    for (const segment of [...this.segments]) await segment.close()
   }
 }
 
