@@ -102,6 +102,8 @@ describe.each(['node', 'deno', 'bun'])('a broker on %s', (runtime) => {
     async () => {
       const dataDir = join(folder, runtime)
       const first = await start(runtime, dataDir)
+      const health = await fetch(`http://${first.http}/readyz`)
+      expect([health.status, await health.text()]).toEqual([200, expect.any(String)])
       await produceAsLibrary(first)
       expect(await consumeAsGroup(first, 'readers')).toEqual(values)
 
