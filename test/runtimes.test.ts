@@ -113,7 +113,10 @@ describe.each(['node', 'deno', 'bun'])('a broker on %s', (runtime) => {
       const bytes = binaryLines()
       for (const codec of ['none', 'zstd']) {
         const words = ['produce', 'bytes', '--partition', '0', '--compression', codec, ...at]
-        expect(await runCli(words, { services, input: [bytes] })).toMatchObject({ code: 0, err: '' })
+        expect(await runCli(words, { services, input: [bytes] })).toMatchObject({
+          code: 0,
+          err: '',
+        })
       }
       const whole = Buffer.concat([bytes, bytes])
       const consume = ['consume', 'bytes', '--partition', '0', '--until-end']
