@@ -4,6 +4,7 @@
 import type { Offset } from '../base/units.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Crypto } from '../ports/crypto.ts'
+import type { BatchCursor } from './cache/batch-cursor.ts'
 import type { Journal } from './journal/journal.ts'
 import type { IndexCache } from './segment/sealed-segment.ts'
 import type { SegmentHost } from './cache/segment-bytes.ts'
@@ -63,6 +64,7 @@ export interface LogHost extends SegmentHost {
   readonly clock: Clock
   readonly crypto: Crypto
   readonly journal: Journal
+  readonly cursor: BatchCursor
   /** Indexes of sealed segments in memory. */
   readonly indexes: IndexCache
   /** Forgets what was read of a file that is going away. */

@@ -17,6 +17,7 @@ import { Arena } from './cache/arena.ts'
 import { BatchCursor } from './cache/batch-cursor.ts'
 import { DiskReader } from './cache/disk-reader.ts'
 import { Checkpointer } from './journal/checkpointer.ts'
+import { Directories } from './directories.ts'
 import { Journal } from './journal/journal.ts'
 import type { JournalOptions } from './journal/journal.ts'
 import type { DirtyLog, LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
@@ -56,6 +57,7 @@ export interface LogStoreDeps {
 /** The logs of one broker. */
 export class LogStore implements LogHost {
   readonly disk: Disk
+  readonly directories: Directories
   readonly clock: Clock
   readonly crypto: Crypto
   readonly arena: Arena
@@ -92,6 +94,7 @@ export class LogStore implements LogHost {
     onFailure: (error: Error) => void,
   ) {
     this.disk = deps.disk
+    this.directories = new Directories(deps.disk)
     this.clock = deps.clock
     this.crypto = deps.crypto
     this.#telemetry = deps.telemetry
@@ -112,7 +115,9 @@ export class LogStore implements LogHost {
       this.#fail('Cannot tell how much disk is free', error),
     )
     this.#pressure = new Pressure(this.arena, {
+      clock: deps.clock,
       journalPressed: () => this.journal.pressed,
+      stopped: () => this.#closed || this.#failure !== null,
       checkpoint: () => this.#checkpointer.run(this.journal, options.journal),
       logs: () => this.#logs.values(),
       background: (name, work) => this.background(name, work),
@@ -231,17 +236,19 @@ export class LogStore implements LogHost {
   /** Closes a partition's log and removes its files. */
   async remove(identity: PartitionIdentity): Promise<void> {
     const key = partitionDirectory(identity)
-    await this.#opening.get(key)
+    await this.#opening.get(key)?.catch(() => undefined)
     const log = this.#logs.get(key)
     this.#logs.delete(key)
     const work = (async (): Promise<void> => {
       if (log !== undefined) {
         this.#flushTimers.get(log)?.()
         this.#flushTimers.delete(log)
-        await log.abandon()
+        const abandoned = log.abandon()
         this.#checkpointer.forget(this.journal, log)
+        await abandoned
       }
       await this.disk.remove(key)
+      this.directories.forget(key)
     })()
     this.#removing.set(key, work)
     try {
@@ -275,8 +282,10 @@ export class LogStore implements LogHost {
     void watched.finally(() => this.#background.delete(watched))
   }
 
-  saveLogStart(identity: PartitionIdentity, start: Offset): Promise<void> {
-    return saveLogStart(this.disk, partitionDirectory(identity), start)
+  async saveLogStart(identity: PartitionIdentity, start: Offset): Promise<void> {
+    const directory = partitionDirectory(identity)
+    await this.directories.make(directory)
+    await saveLogStart(this.disk, directory, start)
   }
 
   onWriteFailure(segment: SegmentBytes, error: unknown): void {
@@ -430,11 +439,24 @@ export class LogStore implements LogHost {
     this.#space.stop()
     for (const cancel of this.#flushTimers.values()) cancel()
     this.#flushTimers.clear()
+    await Promise.allSettled(this.#opening.values())
+    let failure: unknown = this.#failure
+    if (failure === null) {
+      await this.#checkpointer.stop()
+      await Promise.all(this.#background)
+    }
+    for (const log of this.#logs.values()) {
+      if (failure === null) await log.close().catch((error: unknown) => (failure = error))
+      if (failure !== null) await log.abandon()
+    }
+    // Whoever waited for what a failed store can no longer do has been told by now.
     await this.#checkpointer.stop()
     await Promise.all(this.#background)
-    const failed = this.#failure !== null
-    for (const log of this.#logs.values()) await (failed ? log.abandon() : log.close())
     await this.journal.close()
-    assert(failed || this.arena.unflushedBytes === 0, 'A closed store has flushed everything')
+    if (failure !== null && failure !== this.#failure) {
+      throw new OperatingError('broken', 'Cannot close the log', failure)
+    }
+    const clean = failure === null
+    assert(!clean || this.arena.unflushedBytes === 0, 'A closed store has flushed everything')
   }
 }

@@ -2,6 +2,7 @@
 // checkpoint, have become too many. Then open chunks of quiet partitions are flushed and let go,
 // and whoever reads from producers stops until there is room again. It decides and asks; flushing
 // is the segments' business, checkpoints the checkpointer's.
+import type { Clock } from '../ports/clock.ts'
 import type { Arena } from './cache/arena.ts'
 import type { SegmentBytes } from './cache/segment-bytes.ts'
 
@@ -10,10 +11,15 @@ const PRESS_AT = 0.7
 const RELIEVE_AT = 0.5
 /** Making room stops here, so that it need not begin again at once. */
 const ROOM_AT = 0.4
+/** How long after a vain attempt to make room the next one begins. */
+const PRESS_AGAIN_MS = 5
 
 /** What pressure is made of, and what it may ask for. */
 export interface PressureHost {
+  readonly clock: Pick<Clock, 'after'>
   journalPressed(): boolean
+  /** The store has failed or is closing: nothing is flushed any more. */
+  stopped(): boolean
   /** Starts a checkpoint if none runs. */
   checkpoint(): void
   /** All open logs, whose active segments may hold memory. */
@@ -71,28 +77,31 @@ export class Pressure {
 
   /** Flushes open chunks so that they can be let go. */
   #makeRoom(): void {
-    if (this.#makingRoom) return
+    if (this.#makingRoom || this.#host.stopped()) return
     this.#makingRoom = true
-    const work = this.#release().then((released) => {
+    const work = this.#release().finally(() => {
       this.#makingRoom = false
-      // Without progress the next completed write looks again: never a loop of its own.
-      if (this.#pressed && released > 0) this.update()
+      if (!this.#pressed || this.#host.stopped()) return
+      if (this.#hasRoom) this.update()
+      // Readers still hold what could go, or the journal is behind: look again a little later.
+      else this.#host.clock.after(PRESS_AGAIN_MS, () => this.update())
     })
-    const done = work.finally(() => {
-      this.#makingRoom = false
-    })
-    this.#host.background('make room', done)
+    this.#host.background('make room', work)
   }
 
-  async #release(): Promise<number> {
-    let released = 0
-    const segments = [...this.#host.logs()].map((log) => log.active.bytes)
+  get #hasRoom(): boolean {
+    return this.#arena.heldBytes < this.#arena.capacityBytes * ROOM_AT
+  }
+
+  /** Those whose memory holds nothing else go first. */
+  async #release(): Promise<void> {
+    const all = [...this.#host.logs()].map((log) => log.active.bytes)
+    const segments = all.filter((bytes) => bytes.chunks.length > 0)
+    segments.sort((a, b) => Number(a.chunks.length > 1) - Number(b.chunks.length > 1))
     for (const bytes of segments) {
-      if (this.#arena.heldBytes < this.#arena.capacityBytes * ROOM_AT) break
-      if (bytes.chunks.length !== 1) continue
+      if (this.#hasRoom || this.#host.stopped()) return
       await bytes.flush()
-      if (bytes.shrink()) released++
+      bytes.shrink()
     }
-    return released
   }
 }

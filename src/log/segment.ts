@@ -156,8 +156,12 @@ export class Segment {
     const file = await disk.open(this.bytes.path, { mode: 'write' })
     const size = this.bytes.length + trailer.length
     try {
-      await file.writeBehind(this.bytes.length, trailer)
-      await file.truncate(size)
+      // The footer follows once all it vouches for is durable: whoever finds it may trust the rest.
+      const footer = trailer.length - FOOTER_BYTES
+      await file.writeBehind(this.bytes.length, trailer.subarray(0, footer))
+      await file.truncate(size - FOOTER_BYTES)
+      await file.sync()
+      await file.writeBehind(size - FOOTER_BYTES, trailer.subarray(footer))
       await file.sync()
     } finally {
       await file.close()
@@ -216,7 +220,7 @@ export class Segment {
   async #openTail(state: PartitionState): Promise<SegmentTail> {
     if (this.#tail !== null) return this.#tail
     const { disk, crypto } = this.#host
-    await disk.makeDirectory(this.bytes.directory)
+    await this.#host.directories.make(this.bytes.directory)
     const path = tailPath(this.bytes.path)
     await disk.remove(path)
     const file = await disk.open(path, { mode: 'create' })
@@ -256,6 +260,11 @@ export class Segment {
     await this.bytes.closeIdleFile()
   }
 
+  /** Whether its files are gone or going. */
+  get removed(): boolean {
+    return this.#removed
+  }
+
   /** Closes the segment and removes its files. */
   async remove(): Promise<void> {
     this.#removed = true
@@ -266,10 +275,10 @@ export class Segment {
 
   /** Closes files and gives memory back. */
   async close(): Promise<void> {
+    await this.bytes.close()
     await this.#sealing?.catch(() => undefined)
     this.#sealed?.close()
     this.#host.forgetReads(this.bytes.path)
-    await this.bytes.close()
     await this.#tailFile?.close()
     this.#tailFile = null
   }

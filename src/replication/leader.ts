@@ -148,6 +148,11 @@ export class Leader implements Partition, LogListener {
       outcome.badRecordIndexes = verdict.badIndexes
       return this.#refuse(verdict.code, verdict.message)
     }
+    if (verdict.transactional) {
+      // No coordinator is served that could end it, and readers of committed records would wait
+      // for its end for ever.
+      return this.#refuse(ErrorCode.INVALID_TXN_STATE, 'Transactions are not served')
+    }
     if (verdict.producerId >= 0 && this.#checkProducer(verdict)) return outcome
     return this.#appendValid(batch, nowMs)
   }

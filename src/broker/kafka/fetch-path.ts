@@ -3,6 +3,7 @@
 // Records go out from where they lie. Fetch sessions are a matter of their own (fetch-session.ts);
 // here a request is the full list of partitions it speaks of.
 import { ErrorCode } from '../../base/error-codes.ts'
+import { FormatError } from '../../base/errors.ts'
 import type { Reader } from '../../base/reader.ts'
 import { leaderEpoch, offset } from '../../base/units.ts'
 import type { Cancel, Clock } from '../../ports/clock.ts'
@@ -10,25 +11,43 @@ import type { Counter } from '../../ports/telemetry.ts'
 import type { Leader } from '../../replication/leader.ts'
 import type { Isolation, ReadOutcome } from '../../replication/partition.ts'
 import { decodeFetchRequest } from '../../wire/fast/fetch-request.ts'
+import type { NodeEndpoint } from '../../wire/messages/01-fetch.ts'
 import type { FetchedPartition, FetchedTopic } from '../../wire/fast/fetch-response.ts'
 import { encodeFetchResponse } from '../../wire/fast/fetch-response.ts'
 import type { RequestSource } from './connection-host.ts'
 import type { SessionFetch } from './fetch-session.ts'
-import { type FetchSessions } from './fetch-session.ts'
+import type { FetchSessions } from './fetch-session.ts'
 import type { RequestContext } from '../handler.ts'
 import type { Partitions, TopicEntry } from '../partitions.ts'
+import type { ResponseMemory } from '../response-memory.ts'
 import type { ResponseSlot } from './response-queue.ts'
 
+const FIRST_VERSION = 4
+const LAST_VERSION = 18
 const FIRST_TOPIC_ID = 13
+/** From here on an answer says who leads in place of whom the client asked (KIP-951). */
+const FIRST_LEADER = 16
+/** Up to here clients do not know the storage error [F20]. */
+const LAST_WITHOUT_STORAGE_ERROR = 5
 
 /** What the path works with. */
 export interface FetchDeps {
   readonly partitions: Partitions
   readonly sessions: FetchSessions
   readonly clock: Clock
+  readonly memory: ResponseMemory
   /** Most bytes of one answer: `fetch.max.bytes`. */
   readonly bytesMax: number
   readonly metrics: { readonly requests: Counter; readonly bytes: Counter }
+  /** A live broker as clients of the listener that is advertised so reach it. */
+  reach(id: number, advertised: RequestContext['advertised']): NodeAddress | undefined
+}
+
+/** Where a broker is. */
+export interface NodeAddress {
+  readonly host: string
+  readonly port: number
+  readonly rack: string | null
 }
 
 /** One partition of a fetch while it is being answered. */
@@ -42,6 +61,8 @@ interface Part {
   /** An error that was found before reading. */
   readonly code: number
   readonly diverging: { readonly epoch: number; readonly endOffset: number } | null
+  /** Who leads the partition, for a client that did not know. */
+  readonly currentLeader: { readonly leaderId: number; readonly leaderEpoch: number } | null
   read: ReadOutcome | null
 }
 
@@ -61,11 +82,15 @@ export class FetchPath {
     context: RequestContext,
   ): Promise<void> | null {
     const { version } = context
+    if (version < FIRST_VERSION || version > LAST_VERSION) {
+      throw new FormatError(`Fetch version ${version} is not served`)
+    }
     const request = decodeFetchRequest(version, reader)
+    if (reader.left > 0) throw new FormatError('A request is longer than its body')
     this.#deps.metrics.requests.value++
     const session = this.#deps.sessions.begin(request, version >= FIRST_TOPIC_ID)
     if (session.code !== 0) {
-      this.#send(source, slot, session, [])
+      this.#send(source, slot, session, [], 0, context)
       return null
     }
     const task = new FetchTask(this.#deps, source, session, {
@@ -77,10 +102,12 @@ export class FetchPath {
     })
     const parts = task.run()
     if (!(parts instanceof Promise)) {
-      this.#send(source, slot, session, parts)
+      this.#send(source, slot, session, parts, task.reservedBytes, context)
       return null
     }
-    return parts.then((late) => this.#send(source, slot, session, late))
+    return parts.then((late) => {
+      this.#send(source, slot, session, late, task.reservedBytes, context)
+    })
   }
 
   #send(
@@ -88,13 +115,20 @@ export class FetchPath {
     slot: ResponseSlot,
     session: SessionFetch,
     parts: readonly Part[],
+    reservedBytes: number,
+    context: RequestContext,
   ): void {
+    const { memory, metrics } = this.#deps
     const topics: FetchedTopic[] = []
     const releases: (() => void)[] = []
+    let bytes = 0
     let open: { topic: string; topicId: string; partitions: FetchedPartition[] } | null = null
     for (const part of parts) {
-      const told = answerOf(part)
-      if (part.read !== null) releases.push(part.read.release)
+      const told = answerOf(part, slot.version)
+      if (part.read !== null) {
+        releases.push(part.read.release)
+        bytes += part.read.bytes
+      }
       if (!session.tells(part, told)) continue
       if (open === null || open.topicId !== part.topicId || open.topic !== part.topic) {
         open = { topic: part.topic, topicId: part.topicId, partitions: [] }
@@ -102,8 +136,10 @@ export class FetchPath {
       }
       open.partitions.push(told)
     }
+    memory.give(reservedBytes - bytes)
     const release = (): void => {
       for (const one of releases) one()
+      memory.give(bytes)
     }
     if (source.closed) {
       release()
@@ -114,13 +150,27 @@ export class FetchPath {
       errorCode: session.code,
       sessionId: session.id,
       topics,
-      nodeEndpoints: [],
+      nodeEndpoints: this.#endpoints(parts, context),
     })
-    this.#deps.metrics.bytes.value += frame.bytes
+    metrics.bytes.value += frame.bytes
     slot.parts = frame.parts
     slot.release = release
     slot.state = 2
     source.answered()
+  }
+
+  /** The addresses of leaders that parts tell of, each once. */
+  #endpoints(parts: readonly Part[], { advertised }: RequestContext): NodeEndpoint[] {
+    const endpoints: NodeEndpoint[] = []
+    for (const { currentLeader } of parts) {
+      if (currentLeader === null) continue
+      const { leaderId: nodeId } = currentLeader
+      const address = this.#deps.reach(nodeId, advertised)
+      if (address === undefined || endpoints.some((known) => known.nodeId === nodeId)) continue
+      const { host, port, rack } = address
+      endpoints.push({ nodeId, host, port, rack })
+    }
+    return endpoints
   }
 }
 
@@ -136,6 +186,8 @@ class FetchTask {
     readonly maxBytes: number
     readonly maxWaitMs: number
   }
+  /** Reserved of the memory of answers once the parts are known; whoever gets them gives it back. */
+  reservedBytes = 0
 
   constructor(
     deps: FetchDeps,
@@ -187,17 +239,32 @@ class FetchTask {
   /** Reads if enough is there; else waits until something changes and looks again. */
   #look(deadlineMs: number): readonly Part[] | Promise<readonly Part[]> {
     const parts = this.#session.wishes.map((wish) => this.#part(wish))
-    const { clock } = this.#deps
+    const { clock, memory } = this.#deps
     const nowMs = clock.monotonicMs()
-    if (this.#source.closed || nowMs >= deadlineMs || this.#enough(parts)) return this.#read(parts)
+    const last = this.#source.closed || nowMs >= deadlineMs
+    const ready = last || this.#enough(parts)
+    if (ready) {
+      if (!this.#source.closed) this.reservedBytes = memory.reserve(this.#limits.maxBytes)
+      // Without memory the last look answers without records, and so does one that tells of errors.
+      if (this.reservedBytes > 0 || last || parts.some(({ code }) => code !== 0)) {
+        return this.#read(parts)
+      }
+    }
     const waiting = new Promise<void>((resolve) => {
       const cancels: Cancel[] = []
       let woken = false
       const wake = (): void => {
         if (woken) return
         woken = true
+        this.#source.abandon = null
         for (const cancel of cancels) cancel()
         resolve()
+      }
+      this.#source.abandon = wake
+      cancels.push(clock.after(deadlineMs - nowMs, wake))
+      if (ready) {
+        cancels.push(memory.onFreed(wake))
+        return
       }
       for (const part of parts) {
         if (part.leader === null) continue
@@ -205,9 +272,8 @@ class FetchTask {
         this.#touch(part)
         cancels.push(part.leader.watch(wake))
       }
-      cancels.push(clock.after(deadlineMs - nowMs, wake))
     })
-    return waiting.then(() => this.#look(deadlineMs))
+    return waiting.then(() => (this.#source.closed ? [] : this.#look(deadlineMs)))
   }
 
   #touch(part: Part): void {
@@ -228,9 +294,15 @@ class FetchTask {
       offset: wish.fetchOffset,
       bytesMax: wish.partitionMaxBytes,
       diverging: null,
+      currentLeader: null,
       read: null,
     }
-    const refuse = (code: number): Part => ({ ...base, leader: null, code })
+    const refuse = (code: number): Part => ({
+      ...base,
+      leader: null,
+      code,
+      currentLeader: topic === null ? null : this.#leaderFor(code, topic, wish.partition),
+    })
     if (topic === null) {
       return refuse(
         this.#limits.version >= FIRST_TOPIC_ID
@@ -244,13 +316,7 @@ class FetchTask {
         return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
       }
       const broken = partitions.isBroken(topic.id, wish.partition)
-      if (!broken) return refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER)
-      // Old clients do not know the storage error [F20].
-      return refuse(
-        this.#limits.version <= 5
-          ? ErrorCode.NOT_LEADER_OR_FOLLOWER
-          : ErrorCode.KAFKA_STORAGE_ERROR,
-      )
+      return refuse(broken ? ErrorCode.KAFKA_STORAGE_ERROR : ErrorCode.NOT_LEADER_OR_FOLLOWER)
     }
     const epoch = wish.currentLeaderEpoch
     if (epoch >= 0 && epoch < leader.leaderEpoch) return refuse(ErrorCode.FENCED_LEADER_EPOCH)
@@ -258,12 +324,10 @@ class FetchTask {
     const { logStart, logEnd } = leader.offsets
     if (wish.lastFetchedEpoch >= 0) {
       const known = leader.endOfEpoch(leaderEpoch(wish.lastFetchedEpoch))
-      const behind = known === null || known.epoch < wish.lastFetchedEpoch
-      if (behind || known.end < wish.fetchOffset) {
-        const diverging =
-          known === null
-            ? { epoch: -1, endOffset: -1 }
-            : { epoch: known.epoch, endOffset: known.end }
+      // Nothing is known of that epoch here: there is no place to name from which to go on.
+      if (known === null) return { ...base, leader, code: ErrorCode.OFFSET_OUT_OF_RANGE }
+      if (known.epoch < wish.lastFetchedEpoch || known.end < wish.fetchOffset) {
+        const diverging = { epoch: known.epoch, endOffset: known.end }
         return { ...base, leader, code: 0, diverging }
       }
     }
@@ -273,11 +337,22 @@ class FetchTask {
     return { ...base, leader, code: 0 }
   }
 
+  /** Who leads, where `code` says that the client was wrong about it and its version can be told. */
+  #leaderFor(code: number, topic: TopicEntry, index: number): Part['currentLeader'] {
+    if (this.#limits.version < FIRST_LEADER) return null
+    if (code !== ErrorCode.NOT_LEADER_OR_FOLLOWER && code !== ErrorCode.FENCED_LEADER_EPOCH) {
+      return null
+    }
+    const known = this.#deps.partitions.describe(topic.id, index)
+    if (known === undefined) return null
+    return { leaderId: known.leader, leaderEpoch: known.leaderEpoch }
+  }
+
   /** Whether the answer need not wait: an error, enough bytes, or nothing to wait for. */
   #enough(parts: readonly Part[]): boolean {
     const { minBytes, maxBytes, maxWaitMs, isolation } = this.#limits
-    if (maxWaitMs <= 0 || parts.length === 0 || minBytes <= 0) return true
     const wanted = Math.min(minBytes, maxBytes)
+    if (maxWaitMs <= 0 || parts.length === 0 || wanted <= 0) return true
     let bytes = 0
     for (const part of parts) {
       if (part.code !== 0 || part.diverging !== null || part.leader === null) return true
@@ -290,8 +365,8 @@ class FetchTask {
 
   /** Reads partition after partition until the answer is full. */
   #read(parts: Part[]): readonly Part[] | Promise<readonly Part[]> {
-    let left = this.#limits.maxBytes
-    let empty = true
+    let left = Math.min(this.#limits.maxBytes, this.reservedBytes)
+    let empty = this.reservedBytes > 0
     for (let i = 0; i < parts.length; i++) {
       const part = parts[i] as Part
       const outcome = this.#readOne(part, left, empty)
@@ -338,9 +413,12 @@ class FetchTask {
 }
 
 /** What a partition is answered with. */
-function answerOf(part: Part): FetchedPartition {
+function answerOf(part: Part, version: number): FetchedPartition {
   const { leader, read } = part
-  const code = part.code !== 0 ? part.code : (read?.code ?? 0)
+  let code = part.code !== 0 ? part.code : (read?.code ?? 0)
+  if (code === ErrorCode.KAFKA_STORAGE_ERROR && version <= LAST_WITHOUT_STORAGE_ERROR) {
+    code = ErrorCode.NOT_LEADER_OR_FOLLOWER
+  }
   const known = leader !== null && code === 0
   const offsets = leader?.offsets
   return {
@@ -350,7 +428,7 @@ function answerOf(part: Part): FetchedPartition {
     lastStableOffset: known ? (offsets?.lastStable ?? -1) : -1,
     logStartOffset: known ? (offsets?.logStart ?? -1) : -1,
     divergingEpoch: part.diverging,
-    currentLeader: null,
+    currentLeader: part.currentLeader,
     snapshotId: null,
     abortedTransactions: read?.aborted ?? null,
     preferredReadReplica: -1,

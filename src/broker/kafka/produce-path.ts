@@ -2,6 +2,7 @@
 // request is looked at, answered when every partition has what its acks ask for. The usual request,
 // one partition, costs no list and no object but a slot that is used again.
 import { ErrorCode } from '../../base/error-codes.ts'
+import { FormatError } from '../../base/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Counter } from '../../ports/telemetry.ts'
 import type { AppendOutcome } from '../../replication/partition.ts'
@@ -14,6 +15,8 @@ import type { Partitions, TopicEntry } from '../partitions.ts'
 import type { ResponseSlot } from './response-queue.ts'
 
 const FIRST_TOPIC_ID = 13
+/** Topics and partitions of one request: each costs an answer even if it does not exist. */
+const NAMED_MAX = 100_000
 const ADMIN_CLIENT = '__admin_client'
 const text = new TextDecoder()
 
@@ -49,7 +52,11 @@ export class ProducePath {
   /** Appends what the frame holds; a promise when partitions must be opened first. */
   handle(source: RequestSource, frame: ProduceFrame): Promise<unknown> | null {
     const cursor = this.#cursor
-    cursor.reset(frame.bytes, frame.body, frame.end, frame.version)
+    const bodyEnd = cursor.reset(frame.bytes, frame.body, frame.end, frame.version)
+    if (bodyEnd !== frame.end) throw new FormatError('A request is longer than its body')
+    if (cursor.topicCount + cursor.partitionCount > NAMED_MAX) {
+      throw new FormatError('A produce request names too many partitions')
+    }
     const opening = this.#openAll(frame)
     if (opening !== null) return opening
     this.#metrics.requests.value++

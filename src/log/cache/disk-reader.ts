@@ -1,11 +1,14 @@
 // Reads batches from segment files by direct I/O, verified by CRC before anybody sees them, in
 // windows of page-aligned memory from a budget of its own, so that a backfill never pushes the hot
-// tail out of the write cache. A reader that goes on finds its next window already being read.
+// tail out of the write cache. A reader that goes on finds its next window already being read. How
+// many read at once is bounded, and so is how many windows may wait to be sent: beyond it answers
+// are copies, so that readers who never take theirs hold no windows.
 import { assert, must } from '../../base/assert.ts'
 import { OperatingError } from '../../base/errors.ts'
 import type { Offset } from '../../base/units.ts'
 import { MiB, alignDown, alignUp, offset } from '../../base/units.ts'
 import type { Crypto } from '../../ports/crypto.ts'
+import { Semaphore } from '../../flow/semaphore.ts'
 import { DIRECT_ALIGNMENT, pageAlignedMemory } from '../../ports/disk.ts'
 import {
   BATCH_HEADER_BYTES,
@@ -20,6 +23,8 @@ import type { Segment } from '../segment.ts'
 
 /** Bytes read at once. */
 const WINDOW_BYTES = MiB
+/** Reads that may wait for their turn: more than a broker has connections. */
+const WAITING_MAX = 100_000
 
 /** A read that also tells where in the file it ended. */
 export interface DiskRead extends LogRead {
@@ -45,7 +50,10 @@ export class DiskReader {
   readonly #budget: number
   readonly #windows = new Map<string, Window>()
   readonly #idle: Uint8Array[] = []
+  readonly #lane: Semaphore
   #allocated = 0
+  /** Answers that hold a window. */
+  #lent = 0
   #uses = 0
   /** Bytes read from files, for metrics. */
   bytesRead = 0
@@ -54,44 +62,58 @@ export class DiskReader {
   constructor(crypto: Crypto, budgetBytes: number) {
     this.#crypto = crypto
     this.#budget = Math.max(4, Math.floor(budgetBytes / WINDOW_BYTES))
+    this.#lane = new Semaphore({ unitsMax: this.#budget >> 1, waitersMax: WAITING_MAX })
   }
 
   /**
    * Whole batches of `segment` from the one that contains `from`; `position` is a batch boundary
    * at or before it. Throws `corrupt` when a batch fails its CRC.
    */
-  async read(
+  read(segment: Segment, position: number, from: Offset, limits: ReadLimits): Promise<DiskRead> {
+    return this.#lane.with(1, () => this.#read(segment, position, from, limits))
+  }
+
+  async #read(
     segment: Segment,
     position: number,
     from: Offset,
     limits: ReadLimits,
   ): Promise<DiskRead> {
-    const limit = segment.readableFromFile
-    let window = await this.#window(segment, position, WINDOW_BYTES, limit)
-    let at = position - window.from
-    // Step over batches below the one asked for.
-    let span = this.#check(segment, window, at)
-    while (span > 0 && endOf(window.memory, at) <= from) {
-      at += span
-      span = this.#check(segment, window, at)
-    }
-    if (span <= 0) {
-      const next = window.from + at
-      const needed = span < 0 ? -span : 0
-      this.#unpin(window)
-      if (next >= limit) return emptyAt(from, next)
-      // The batch straddles the window's end, or is larger than one: read it from its own start.
-      const size = Math.max(WINDOW_BYTES, alignUp(needed + DIRECT_ALIGNMENT, DIRECT_ALIGNMENT))
-      this.forget(segment.path, alignDown(next, DIRECT_ALIGNMENT))
-      window = await this.#window(segment, next, size, limit)
-      at = next - window.from
-      span = this.#check(segment, window, at)
-      if (span <= 0) {
+    let limit = segment.readableFromFile
+    let next = position
+    let size = WINDOW_BYTES
+    for (;;) {
+      const window = await this.#window(segment, next, size, limit)
+      let at = next - window.from
+      let span: number
+      try {
+        // Step over batches below the one asked for.
+        span = this.#check(segment, window, at)
+        while (span > 0 && endOf(window.memory, at) <= from) {
+          at += span
+          span = this.#check(segment, window, at)
+        }
+        if (span > 0) return this.#collect(segment, window, at, from, limits, limit)
+      } catch (error) {
         this.#unpin(window)
+        throw error
+      }
+      const before = { next, size, limit }
+      next = window.from + at
+      this.#unpin(window)
+      if (next - span > limit || next >= limit) {
+        // What is asked for, or its end, is only in memory: have it written, then read it.
+        if (next >= segment.dataLength) return emptyAt(from, next)
+        await segment.bytes.flush()
+        limit = segment.readableFromFile
+      }
+      // A batch that straddles the window's end is read from its own start, a large one whole.
+      size = Math.max(WINDOW_BYTES, alignUp(DIRECT_ALIGNMENT - span, DIRECT_ALIGNMENT))
+      this.forget(segment.path, alignDown(next, DIRECT_ALIGNMENT))
+      if (before.next === next && before.size >= size && before.limit === limit) {
         throw new OperatingError('corrupt', `Cannot read a batch at ${next} of ${segment.path}`)
       }
     }
-    return this.#collect(segment, window, at, from, limits, limit)
   }
 
   #collect(
@@ -105,8 +127,9 @@ export class DiskReader {
     let end = start
     let nextOffset = from
     for (;;) {
-      const span = this.#check(segment, window, end)
-      if (span <= 0 || baseOffsetOf(window.memory, end) >= limits.end) break
+      const span = this.#spanOf(segment, window, end)
+      // What is damaged is refused when it is asked for; what stands before it is served.
+      if (!(span > 0) || baseOffsetOf(window.memory, end) >= limits.end) break
       const tooMuch = end + span - start > limits.maxBytes
       if (tooMuch && !(end === start && limits.atLeastOne)) break
       nextOffset = offset(endOf(window.memory, end))
@@ -118,47 +141,63 @@ export class DiskReader {
       return emptyAt(from, endPosition)
     }
     if (endPosition < limit) this.#prefetch(segment, endPosition, limit)
-    return {
-      parts: [window.memory.subarray(start, end)],
-      bytes: end - start,
-      nextOffset,
-      endPosition,
-      release: () => this.#unpin(window),
+    const bytes = end - start
+    const view = window.memory.subarray(start, end)
+    if (this.#lent >= this.#budget >> 2 && !window.loose) {
+      const copy = Uint8Array.from(view)
+      this.#unpin(window)
+      return { parts: [copy], bytes, nextOffset, endPosition, release: () => undefined }
     }
+    this.#lent++
+    const release = (): void => {
+      this.#lent--
+      this.#unpin(window)
+    }
+    return { parts: [view], bytes, nextOffset, endPosition, release }
   }
 
-  /** Length of the valid batch at `at`; 0 at the window's end; minus its length when cut short. */
+  /** Like `#spanOf`, but throws `corrupt` for a damaged batch. */
   #check(segment: Segment, window: Window, at: number): number {
+    const span = this.#spanOf(segment, window, at)
+    if (Number.isNaN(span)) throw corrupt(segment, window.from + at)
+    return span
+  }
+
+  /**
+   * Length of the valid batch at `at`; 0 at the window's end; minus its length when cut short; NaN
+   * when it is damaged.
+   */
+  #spanOf(segment: Segment, window: Window, at: number): number {
     if (at + BATCH_HEADER_BYTES > window.filled)
       return at >= window.filled ? 0 : -BATCH_HEADER_BYTES
     const length = batchBytesOf(window.memory, at)
-    if (length < BATCH_HEADER_BYTES || length > segment.dataLength) {
-      throw corrupt(segment, window.from + at)
-    }
+    if (length < BATCH_HEADER_BYTES || length > segment.dataLength) return NaN
     if (at + length > window.filled) return -length
     const body = window.memory.subarray(at + BATCH_PREFIX_BYTES, at + length)
-    if (this.#crypto.crc32c(body) !== crcOf(window.memory, at)) {
-      throw corrupt(segment, window.from + at)
-    }
-    return length
+    return this.#crypto.crc32c(body) === crcOf(window.memory, at) ? length : NaN
   }
 
   async #window(segment: Segment, position: number, size: number, limit: number): Promise<Window> {
     const found = this.#find(segment, position, size, limit)
     if (found !== null) {
       found.pins++
-      await found.ready
+      await this.#ready(found)
       return found
     }
     const window = this.#start(segment, position, size, limit)
     window.pins++
+    await this.#ready(window)
+    return window
+  }
+
+  async #ready(window: Window): Promise<void> {
     try {
       await window.ready
     } catch (error) {
       this.#drop(window)
+      this.#unpin(window)
       throw error
     }
-    return window
   }
 
   #find(segment: Segment, position: number, size: number, limit: number): Window | null {
@@ -212,7 +251,7 @@ export class DiskReader {
     if (this.#allocated >= this.#budget && this.#evictOne()) {
       return must(this.#idle.pop(), 'An evicted window leaves its memory')
     }
-    // Above the budget only while every window is being sent: one per response under way.
+    // Above the budget by the reads of the lane at most: few windows are held by answers.
     this.#allocated++
     return pageAlignedMemory(WINDOW_BYTES)
   }

@@ -1,14 +1,18 @@
-// The bytes of one segment: a file, and before it the chunks of the write cache that hold its
-// newest part. Appends copy into chunks; full chunks go to the file behind the acknowledgement in
-// single large direct writes; chunks stay as the hot tail until the arena wants them back. A
-// partial last block is written padded with zeros and rewritten later, so at most one write touches
-// a chunk. It knows nothing of batches and offsets, the journal or recovery.
+// The bytes of one segment: a file, and before it the chunks of the write cache that hold its newest
+// part. Appends copy into chunks; full chunks go to the file behind the acknowledgement in single
+// large direct writes; chunks stay as the hot tail until the arena wants them back. A partial last
+// block is written from a copy, padded with zeros, and rewritten later. Nothing is written beyond
+// `flushableTo`: the log behind the journal allows what the journal already has, so that a hole in
+// the file is either in the journal or true damage. It knows nothing of batches or recovery.
 import { assert, must } from '../../base/assert.ts'
 import { OperatingError } from '../../base/errors.ts'
-import { KiB, alignDown, alignUp } from '../../base/units.ts'
-import type { Disk, DiskFile } from '../../ports/disk.ts'
+import { KiB, alignDown } from '../../base/units.ts'
+import type { Disk } from '../../ports/disk.ts'
 import { DIRECT_ALIGNMENT } from '../../ports/disk.ts'
 import type { Arena, Chunk, ChunkOwner } from './arena.ts'
+import type { Directories } from '../directories.ts'
+import { SegmentFile } from '../segment-file.ts'
+import type { SegmentPlace } from '../segment-file.ts'
 
 /** Writes of one segment that run at the same time. */
 const WRITES_IN_FLIGHT_MAX = 4
@@ -16,6 +20,7 @@ const WRITES_IN_FLIGHT_MAX = 4
 /** What the bytes of a segment need from the log they belong to. */
 export interface SegmentHost {
   readonly disk: Disk
+  readonly directories: Directories
   readonly arena: Arena
   /**
    * Size class that a partition's next chunk should have, given how many bytes it appended lately.
@@ -40,24 +45,21 @@ export class SegmentBytes implements ChunkOwner {
   readonly chunks: Chunk[] = []
   /** Bytes appended since the segment was opened in this process; steers chunk sizes. */
   appended = 0
-  #file: DiskFile | null = null
-  #opening: Promise<DiskFile> | null = null
-  #exists: boolean
+  readonly #file: SegmentFile
   #inFlight = 0
+  #flushableTo = Infinity
   /** How many of the oldest chunks the arena may evict. */
   #handed = 0
   #forcedTo = 0
   #failure: unknown = undefined
   #closed = false
-  #readers = 0
-  #readLately = false
   #waiters: { readonly to: number; readonly done: (error?: unknown) => void }[] = []
   /** The bytes of the last partial block when no chunk holds them. */
   #stub: Uint8Array | null
 
   constructor(
     host: SegmentHost,
-    place: { readonly directory: string; readonly path: string },
+    place: SegmentPlace,
     state: {
       readonly length: number
       readonly synced: number
@@ -71,7 +73,7 @@ export class SegmentBytes implements ChunkOwner {
     this.path = place.path
     this.length = state.length
     this.synced = state.synced
-    this.#exists = state.exists
+    this.#file = new SegmentFile(host, place, state.exists)
     this.#stub = state.stub
   }
 
@@ -168,6 +170,7 @@ export class SegmentBytes implements ChunkOwner {
           )
       }
       if (this.#failure !== undefined) done(this.#failure)
+      else if (this.#closed) done(closed(this.path))
       else if (this.flushed >= to) resolve()
       else {
         this.#waiters.push({ to, done })
@@ -181,49 +184,25 @@ export class SegmentBytes implements ChunkOwner {
     const to = this.length
     if (this.synced >= to) return
     await this.flush()
-    const file = await this.file()
-    await file.sync()
+    await this.#file.sync()
     this.synced = Math.max(this.synced, to)
   }
 
-  /** The open file, made with its directory if it does not exist yet. */
-  file(): Promise<DiskFile> {
-    if (this.#file !== null) return Promise.resolve(this.#file)
-    this.#opening ??= this.#open().then(
-      (file) => {
-        this.#opening = null
-        this.#file = file
-        return file
-      },
-      (error: unknown) => {
-        this.#opening = null
-        throw error
-      },
-    )
-    return this.#opening
+  /** Nothing at or behind `to` is written to the file until `allow` says so. */
+  restrict(to: number): void {
+    this.#flushableTo = to
   }
 
-  async #open(): Promise<DiskFile> {
-    const { disk } = this.host
-    if (this.#exists) return disk.open(this.path, { mode: 'write', direct: true })
-    await disk.makeDirectory(this.directory)
-    const file = await disk.open(this.path, { mode: 'create', direct: true })
-    this.#exists = true
-    await disk.syncDirectory(this.directory)
-    return file
+  /** Bytes below `to` may be written to the file. */
+  allow(to: number): void {
+    if (to <= this.#flushableTo) return
+    this.#flushableTo = to
+    this.#pump()
   }
 
-  /** Reads from the file for as many bytes as it has; the file is kept open meanwhile. */
-  async read(at: number, into: Uint8Array): Promise<number> {
-    this.#readers++
-    this.#readLately = true
-    try {
-      const file = await this.file()
-      return await file.read(at, into)
-    } finally {
-      this.#readers--
-      if (this.#readers === 0) this.#settle()
-    }
+  /** Reads from the file as many bytes as it has; throws `closed` when the segment is gone. */
+  read(at: number, into: Uint8Array): Promise<number> {
+    return this.#file.read(at, into)
   }
 
   /** The file as something to read, for whoever knows its size: a sealed segment's sections. */
@@ -241,14 +220,9 @@ export class SegmentBytes implements ChunkOwner {
     }
   }
 
-  /** Closes a file that nobody has read since the last call. */
+  /** Closes the handle of a file that nobody has read since the last call. */
   async closeIdleFile(): Promise<void> {
-    const idle = !this.#readLately && this.#readers === 0 && this.#inFlight === 0
-    this.#readLately = false
-    const file = this.#file
-    if (!idle || file === null || this.flushed < this.length) return
-    this.#file = null
-    await file.close()
+    if (this.#inFlight === 0 && this.flushed === this.length) await this.#file.closeIdle()
   }
 
   /** Tries again what failed for want of room. */
@@ -272,7 +246,7 @@ export class SegmentBytes implements ChunkOwner {
       const end = Math.min(to, chunk.position + chunk.fill)
       parts.push(chunk.bytes.subarray(at - chunk.position, end - chunk.position))
       if (pinned !== null) {
-        chunk.pins++
+        this.host.arena.pin(chunk)
         pinned.push(chunk)
       }
       at = end
@@ -297,13 +271,9 @@ export class SegmentBytes implements ChunkOwner {
     }
   }
 
-  /** Lets go of chunks that `views` pinned; those of a closed segment go back to the arena. */
+  /** Lets go of chunks that `views` pinned, also after `close`. */
   unpin(pinned: readonly Chunk[]): void {
-    for (const chunk of pinned) {
-      assert(chunk.pins > 0, 'Only a pinned chunk is let go')
-      chunk.pins--
-      if (chunk.pins === 0 && this.#closed && chunk.owner === this) this.host.arena.release(chunk)
-    }
+    for (const chunk of pinned) this.host.arena.unpin(chunk)
   }
 
   /** Index of the chunk that holds byte `position`. */
@@ -316,10 +286,6 @@ export class SegmentBytes implements ChunkOwner {
       else high = middle - 1
     }
     return low
-  }
-
-  canEvict(chunk: Chunk): boolean {
-    return this.chunks[0] === chunk && chunk.pins === 0
   }
 
   /** The arena has taken the oldest chunk back. */
@@ -340,99 +306,106 @@ export class SegmentBytes implements ChunkOwner {
   }
 
   /**
-   * Lets go of a flushed chunk that is still being filled, keeping only its last partial block:
-   * for partitions that went quiet. Returns whether it did.
+   * Lets go of all chunks when everything is flushed and unpinned, keeping only the last partial
+   * block: for partitions that went quiet. Returns whether it did.
    */
   shrink(): boolean {
     const last = this.chunks.at(-1)
-    if (last === undefined || last.retired || this.chunks.length > 1) return false
-    if (last.flushed < last.fill || last.issued > last.flushed || last.pins > 0) return false
+    if (last === undefined || last.retired) return false
+    for (const chunk of this.chunks) {
+      if (chunk.flushed < chunk.fill || chunk.issued > chunk.flushed) return false
+    }
     const from = alignDown(last.fill, DIRECT_ALIGNMENT)
     this.#stub = from === last.fill ? null : Uint8Array.from(last.bytes.subarray(from, last.fill))
-    this.chunks.pop()
-    this.host.arena.release(last)
+    for (const chunk of this.chunks) this.host.arena.release(chunk)
+    this.chunks.length = 0
+    this.#handed = 0
     return true
   }
 
-  /** Gives back all memory and closes the file; unflushed bytes are forgotten. */
+  /** Gives back all memory and closes the file; unflushed bytes are forgotten, waiters told. */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    while (this.#inFlight > 0 || this.#readers > 0) {
-      await new Promise<void>((resolve) => this.#waiters.push({ to: -1, done: () => resolve() }))
-    }
-    await this.#opening?.catch(() => undefined)
-    for (const chunk of this.chunks) if (chunk.pins === 0) this.host.arena.release(chunk)
+    this.#tellWaiters(closed(this.path))
+    await this.#file.close()
+    for (const chunk of this.chunks) this.host.arena.release(chunk)
     this.chunks.length = 0
     this.#handed = 0
-    await this.#file?.close()
-    this.#file = null
   }
 
   #pump(): void {
     if (this.#failure !== undefined || this.#closed) return
     for (const chunk of this.chunks) {
       if (this.#inFlight >= WRITES_IN_FLIGHT_MAX) return
-      const forced = this.#forcedTo > chunk.position + chunk.flushed
-      const target = chunk.retired || forced ? chunk.fill : 0
-      if (chunk.issued >= target || chunk.issued > chunk.flushed) continue
-      if (this.#file === null) {
-        this.file().then(
-          () => this.#pump(),
-          (error: unknown) => this.#fail(error),
-        )
-        return
-      }
-      this.#write(this.#file, chunk, target)
+      const forced = Math.min(this.#forcedTo - chunk.position, chunk.fill)
+      const needed = chunk.retired ? chunk.fill : forced
+      const allowed = this.#flushableTo - chunk.position
+      if (needed <= chunk.flushed || chunk.issued > chunk.flushed || allowed < needed) continue
+      this.#write(chunk, Math.min(chunk.fill, allowed))
     }
   }
 
-  #write(file: DiskFile, chunk: Chunk, target: number): void {
+  #write(chunk: Chunk, target: number): void {
+    const { arena } = this.host
     const from = alignDown(chunk.issued, DIRECT_ALIGNMENT)
-    const to = alignUp(target, DIRECT_ALIGNMENT)
-    if (to > target) chunk.bytes.fill(0, target, to)
+    const whole = alignDown(target, DIRECT_ALIGNMENT)
+    const work: Promise<void>[] = []
     chunk.issued = target
     this.#inFlight++
-    file.writeBehind(chunk.position + from, chunk.bytes.subarray(from, to)).then(
-      () => {
-        this.#inFlight--
-        if (chunk.owner === this) {
-          this.host.arena.account(chunk.flushed - target)
-          chunk.flushed = target
-          this.#handOver()
-        }
-        this.#settle()
-        this.#pump()
-        this.host.onFlushed()
-      },
-      (error: unknown) => {
-        this.#inFlight--
+    if (whole > from) {
+      work.push(this.#file.write(chunk.position + from, chunk.bytes.subarray(from, whole)))
+    }
+    if (target > whole) {
+      // Appends go on in this block while it is written, so it goes from a copy.
+      const block = arena.takeBlock()
+      block.fill(0).set(chunk.bytes.subarray(whole, target))
+      const give = (): void => arena.giveBlock(block)
+      work.push(this.#file.write(chunk.position + whole, block).finally(give))
+    }
+    void Promise.allSettled(work).then((outcomes) => {
+      this.#inFlight--
+      const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+      if (failed === undefined) this.#wrote(chunk, target)
+      else {
         chunk.issued = chunk.flushed
-        this.#fail(error)
-      },
-    )
+        this.#fail(failed.reason)
+      }
+    })
   }
 
-  #settle(): void {
-    if (this.#waiters.length === 0) return
+  #wrote(chunk: Chunk, target: number): void {
+    if (this.#closed || chunk.owner !== this) return
+    this.host.arena.account(chunk.flushed - target)
+    chunk.flushed = target
+    this.#handOver()
     const flushed = this.flushed
-    const idle = this.#inFlight === 0 && this.#readers === 0
     const waiting = this.#waiters
     this.#waiters = []
     for (const waiter of waiting) {
-      if (waiter.to < 0 ? idle : waiter.to <= flushed) waiter.done()
+      if (waiter.to <= flushed) waiter.done()
       else this.#waiters.push(waiter)
     }
+    this.#pump()
+    this.host.onFlushed()
   }
 
   #fail(error: unknown): void {
+    if (this.#closed) return
     this.#failure = error
+    this.#tellWaiters(error)
+    this.host.onWriteFailure(this, error)
+  }
+
+  #tellWaiters(error: unknown): void {
     const waiting = this.#waiters
     this.#waiters = []
     for (const waiter of waiting) waiter.done(error)
-    this.host.onWriteFailure(this, error)
   }
 }
+
+const closed = (path: string): OperatingError =>
+  new OperatingError('closed', `Cannot use ${path}: it is closed`)
 
 /** The largest chunk class that suits a partition which appended `bytes` lately. */
 export function chunkClassFor(bytes: number): number {

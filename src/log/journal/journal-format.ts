@@ -145,6 +145,8 @@ export interface FileHeader {
   readonly basePosition: number
   /** Sequence of the oldest file that was still needed when this one was taken into use. */
   readonly oldestLive: number
+  /** Everything in the file is durable elsewhere: it waits to be used again. */
+  readonly free: boolean
 }
 
 /** The header block of a journal file: FILE_HEADER_BYTES bytes. */
@@ -156,6 +158,7 @@ export function encodeFileHeader(header: FileHeader): Uint8Array {
   setInt64(view, 12, header.fileSequence)
   setInt64(view, 20, header.basePosition)
   setInt64(view, 28, header.oldestLive)
+  view.setUint8(36, header.free ? 1 : 0)
   view.setUint32(0, crc32cRange(bytes, 4, 64, 0))
   return bytes
 }
@@ -177,5 +180,6 @@ export function decodeFileHeader(bytes: Uint8Array): FileHeader | null {
     fileSequence: getInt64(view, 12),
     basePosition: getInt64(view, 20),
     oldestLive: getInt64(view, 28),
+    free: view.getUint8(36) !== 0,
   }
 }

@@ -58,18 +58,22 @@ export async function replayJournal(
   const used = found.filter((file) => file.header !== null)
   used.sort((a, b) => (a.header?.fileSequence ?? 0) - (b.header?.fileSequence ?? 0))
   const last = used.at(-1)
-  const oldestLive = last?.header?.oldestLive ?? 0
+  const live = used.filter((file) => file.header?.free === false)
+  const oldestLive = live.at(-1)?.header?.oldestLive ?? 0
   const replay = new Replay(crypto, take)
   if (!options.skip) {
-    for (const file of used) {
+    for (const file of live) {
       if ((file.header?.fileSequence ?? 0) >= oldestLive) await replay.file(disk, file)
     }
     replay.finish()
   }
   const spare: JournalFile[] = []
-  for (const { slot, size } of found) {
-    const file = await disk.open(journalPath(slot), { mode: 'write' })
-    spare.push(new JournalFile(slot, file, size >= options.fileBytes))
+  for (const { slot, size, header } of found) {
+    const opened = await disk.open(journalPath(slot), { mode: 'write' })
+    const file = new JournalFile(slot, opened, size >= options.fileBytes)
+    file.sequence = header?.fileSequence ?? 0
+    file.live = header?.free === false
+    spare.push(file)
   }
   return {
     frames: replay.frames,
@@ -81,7 +85,10 @@ export async function replayJournal(
       nextSlot: Math.max(-1, ...found.map((file) => file.slot)) + 1,
       nextSequence: (last?.header?.fileSequence ?? 0) + 1,
       // Beyond anything written, so that positions of this run and the last never mix.
-      nextPosition: (last?.header?.basePosition ?? 0) + (last?.size ?? 0),
+      nextPosition: Math.max(
+        0,
+        ...used.map((file) => (file.header?.basePosition ?? 0) + file.size),
+      ),
     },
   }
 }

@@ -5,6 +5,8 @@
 // Files have a fixed size, are filled with zeros ahead of use and are recycled once every append
 // in them is durable in its segment: rewriting allocated pages is several times faster than growing
 // a file. When no recycled file is ready the current one grows past its size: slower, never wrong.
+// A file is marked free, durably, before it is used again: new frames under an old header would look
+// like damage. The mark's sync also makes its frames durable, so that no gap opens before the next.
 //
 // A failed write or sync latches the journal: its state on the device is then unknown, so nothing
 // is acknowledged any more, and the failed sync is never tried again. Recovery is elsewhere.
@@ -52,6 +54,10 @@ export class JournalFile {
   /** Whether its blocks are allocated, so that writing does not grow it. */
   filled: boolean
   sequence = 0
+  /** Whether its header says that recovery needs it. */
+  live = false
+  /** Whether that header is durable: only then may the next file be written. */
+  anchored = false
   /** Journal position of the file's byte 0. */
   basePosition = 0
   /** Where the next frame goes, in the file. */
@@ -161,6 +167,8 @@ export class Journal {
     start: JournalStart,
   ): Promise<Journal> {
     await disk.makeDirectory(JOURNAL_DIRECTORY)
+    await disk.syncDirectory('.')
+    for (const file of start.spare) if (file.live) await markFree(file)
     let current = start.spare[0]
     let nextSlot = start.nextSlot
     if (current === undefined) {
@@ -245,15 +253,19 @@ export class Journal {
     const current = this.#current
     let at = current.at
     let parts = this.#parts
+    let fresh = false
     if (this.#fresh) {
       const header = encodeFileHeader({
         fileSequence: current.sequence,
         basePosition: current.basePosition,
         oldestLive: this.#full[0]?.sequence ?? current.sequence,
+        free: false,
       })
+      current.live = true
       parts = [header, ...parts]
       at = 0
       this.#fresh = false
+      fresh = true
     }
     try {
       current.file.writeNow(at, parts)
@@ -268,7 +280,9 @@ export class Journal {
     this.#stagedBytes = 0
     this.#stagingAt = 0
     this.#runFrom = 0
-    if (!current.filled && this.#spare.length > 0) this.#rotate()
+    if (!current.filled) this.#rotateIfReady()
+    // Without its header a file's frames are nothing, and those of the next would follow on a gap.
+    if (fresh) this.requestSync()
     return this.position
   }
 
@@ -291,8 +305,14 @@ export class Journal {
   async release(file: JournalFile): Promise<void> {
     assert(this.#full[0] === file, 'Journal files are released oldest first')
     for (const [owner, end] of file.owners) assert(owner.persistedEnd >= end, 'Released too early')
-    await this.#syncing
+    try {
+      await markFree(file)
+    } catch (error) {
+      this.#latch(error)
+      throw error
+    }
     this.#unsynced.delete(file)
+    await this.#syncing
     this.#full.shift()
     file.owners.clear()
     this.#trouble = false
@@ -311,7 +331,7 @@ export class Journal {
   /** Forces the current file into the list of those a checkpoint empties. */
   seal(): void {
     this.commit()
-    if (this.#current.at > FILE_HEADER_BYTES && this.#spare.length > 0) this.#rotate()
+    if (this.#current.at > FILE_HEADER_BYTES) this.#rotateIfReady()
   }
 
   /** The file being written, for a checkpoint that ends at a clean shutdown. */
@@ -350,6 +370,7 @@ export class Journal {
     file.basePosition = position
     file.at = FILE_HEADER_BYTES
     file.owners.clear()
+    file.anchored = false
     this.#fresh = true
   }
 
@@ -369,8 +390,12 @@ export class Journal {
   #rotateIfPossible(): void {
     this.commit()
     if (this.#current.at === FILE_HEADER_BYTES) return
-    if (this.#spare.length > 0) this.#rotate()
-    else this.#prepareSpare()
+    if (this.#spare.length === 0) this.#prepareSpare()
+    this.#rotateIfReady()
+  }
+
+  #rotateIfReady(): void {
+    if (this.#spare.length > 0 && this.#current.anchored) this.#rotate()
   }
 
   #prepareSpare(): void {
@@ -393,14 +418,20 @@ export class Journal {
   async #fillOne(): Promise<void> {
     const slot = this.#nextSlot++
     const file = await this.#disk.open(journalPath(slot), { mode: 'create' })
-    const zeros = new Uint8Array(MiB)
-    for (let at = 0; at < this.#options.fileBytes; at += MiB) {
-      await file.writeBehind(at, zeros.subarray(0, Math.min(MiB, this.#options.fileBytes - at)))
-      if (this.#closed) break
+    try {
+      const zeros = new Uint8Array(MiB)
+      for (let at = 0; at < this.#options.fileBytes; at += MiB) {
+        await file.writeBehind(at, zeros.subarray(0, Math.min(MiB, this.#options.fileBytes - at)))
+        if (this.#closed) break
+      }
+      await file.sync()
+      await this.#disk.syncDirectory(JOURNAL_DIRECTORY)
+    } catch (error) {
+      await file.close()
+      await this.#disk.remove(journalPath(slot))
+      throw error
     }
-    await file.sync()
-    await this.#disk.syncDirectory(JOURNAL_DIRECTORY)
-    this.#spare.push(new JournalFile(slot, file, true))
+    this.#spare.push(new JournalFile(slot, file, !this.#closed))
   }
 
   async #sync(): Promise<void> {
@@ -408,7 +439,10 @@ export class Journal {
     const files = [...this.#unsynced]
     this.#unsynced.clear()
     try {
-      for (const file of files) await file.file.sync()
+      for (const file of files) {
+        await file.file.sync()
+        file.anchored = true
+      }
     } catch (error) {
       this.#latch(error)
       return
@@ -423,4 +457,13 @@ export class Journal {
     this.#failure = error
     this.#events.onFailure(error)
   }
+}
+
+/** Says in the file's header that recovery does not need it, and makes that durable. */
+async function markFree(file: JournalFile): Promise<void> {
+  const { sequence: fileSequence, basePosition } = file
+  const header = { fileSequence, basePosition, oldestLive: fileSequence, free: true }
+  file.file.writeNow(0, [encodeFileHeader(header)])
+  await file.file.sync()
+  file.live = false
 }

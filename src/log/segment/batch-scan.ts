@@ -16,7 +16,7 @@ import {
   type Offset,
 } from '../../base/units.ts'
 import type { Crypto } from '../../ports/crypto.ts'
-import { DIRECT_ALIGNMENT, pageAlignedMemory, type DiskFile } from '../../ports/disk.ts'
+import { DIRECT_ALIGNMENT, pageAlignedPiece, type DiskFile } from '../../ports/disk.ts'
 import {
   BATCH_BYTES_MAX,
   BatchFault,
@@ -124,8 +124,9 @@ export async function scanFile(
   const limit = Math.max(Math.min(range.to, await file.size()), range.from)
   const scan = new Scan(crypto, { ...range, to: limit }, visit)
   const memory = (size: number): Uint8Array =>
-    file.direct ? pageAlignedMemory(alignUp(size, 65536)) : new Uint8Array(size)
-  let window = memory(WINDOW_BYTES)
+    file.direct ? pageAlignedPiece(alignUp(size, DIRECT_ALIGNMENT)) : new Uint8Array(size)
+  const span = alignUp(limit - alignDown(range.from, DIRECT_ALIGNMENT), DIRECT_ALIGNMENT)
+  let window = memory(Math.min(WINDOW_BYTES, Math.max(span, DIRECT_ALIGNMENT)))
   let wanted: Wanted | null = { from: range.from, least: 0 }
   while (wanted !== null) {
     const start = alignDown(wanted.from, DIRECT_ALIGNMENT)

@@ -7,7 +7,7 @@ import { Reader } from '../../base/reader.ts'
 import { alignDown, alignUp, type Offset } from '../../base/units.ts'
 import { Writer } from '../../base/writer.ts'
 import type { Crypto } from '../../ports/crypto.ts'
-import { DIRECT_ALIGNMENT, pageAlignedMemory, type DiskFile } from '../../ports/disk.ts'
+import { DIRECT_ALIGNMENT, pageAlignedPiece, type DiskFile } from '../../ports/disk.ts'
 import { AbortedList, type AbortedSpan } from '../state/aborted.ts'
 import { Lineage } from '../state/lineage.ts'
 import { decodeProducers, encodeProducers } from '../state/producer-snapshot.ts'
@@ -97,8 +97,8 @@ export async function readRange(
   length: number,
 ): Promise<Uint8Array> {
   const from = file.direct ? alignDown(at, DIRECT_ALIGNMENT) : at
-  const room = file.direct ? alignUp(at - from + length, 65536) : length
-  const buffer = file.direct ? pageAlignedMemory(room) : new Uint8Array(room)
+  const room = file.direct ? alignUp(at - from + length, DIRECT_ALIGNMENT) : length
+  const buffer = file.direct ? pageAlignedPiece(room) : new Uint8Array(room)
   const filled = await file.read(from, buffer)
   if (filled < at - from + length) {
     throw new OperatingError('corrupt', `Cannot read ${file.path}: it ends at ${from + filled}`)
