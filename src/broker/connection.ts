@@ -17,6 +17,8 @@ import type { ConnectionHost } from './connection-host.ts'
 
 const PRODUCE = 0
 const FETCH = 1
+const FETCH_MIN = 4
+const FETCH_MAX = 18
 /** Bytes of a request header up to and including the client id's length. */
 const FIXED_HEADER_BYTES = 10
 const FIRST_FLEXIBLE_PRODUCE = 9
@@ -306,6 +308,9 @@ export class KafkaConnection implements ConnectionHandler {
       advertised: this.#host.advertised,
     }
     if (apiKey === FETCH) {
+      if (apiVersion < FETCH_MIN || apiVersion > FETCH_MAX) {
+        throw new FormatError(`Fetch version ${apiVersion} is not served`)
+      }
       const slot = this.responses.take(apiVersion, correlationId)
       const waiting = this.#host.fetch.handle(this, slot, reader, context)
       if (waiting !== null) this.#mute(waiting)
