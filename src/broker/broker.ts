@@ -1,8 +1,9 @@
-// One broker, put together over ports: data directory, metadata, log, groups, listener. It knows the
-// order in which they come up and go down, and what each must hear from the others; every part knows
-// only itself. Which platform is underneath is decided in main.ts.
+// One broker, put together over ports: data directory, metadata, log, groups, listener. It knows
+// the order in which they come up and go down, and what each must hear from the others; every part
+// knows only itself. Which platform is underneath is decided in main.ts.
 //
-//   open: lock ▶ metadata ▶ recovery ▶ epochs ▶ listener      close: listener ▶ groups ▶ log ▶ metadata
+//   open: lock ▶ metadata ▶ recovery ▶ epochs ▶ listener      close: listener ▶ groups ▶ log ▶
+// metadata
 import { KafkaError, OperatingError } from '../base/errors.ts'
 import { MiB } from '../base/units.ts'
 import { Controller } from '../cluster/controller.ts'
@@ -22,17 +23,18 @@ import type { Telemetry } from '../ports/telemetry.ts'
 import { servedApis } from './apis.ts'
 import { controllerPolicy } from './config-view.ts'
 import { DataDirectory } from './data-directory.ts'
-import { Dispatch } from './dispatch.ts'
-import { FetchPath } from './fetch-path.ts'
-import { FetchSessions } from './fetch-session.ts'
-import { FrameMemory } from './frame-memory.ts'
-import { KafkaListener } from './listener.ts'
+import { Dispatch } from './kafka/dispatch.ts'
+import { FetchPath } from './kafka/fetch-path.ts'
+import { FetchSessions } from './kafka/fetch-session.ts'
+import { FrameMemory } from './kafka/frame-memory.ts'
+import { KafkaListener } from './kafka/listener.ts'
 import { offsetsLog } from './offsets-log.ts'
 import { Partitions } from './partitions.ts'
-import { ProducePath } from './produce-path.ts'
+import { ProducePath } from './kafka/produce-path.ts'
 import { ProducerIds } from './producer-ids.ts'
-import { ResponseMemory } from './response-memory.ts'
+import { ResponseMemory } from './kafka/response-memory.ts'
 import { OFFSETS_TOPIC, TopicCreator } from './topic-creator.ts'
+import { ListenerView } from './topic-view.ts'
 
 /** Waiting produce requests are looked at this often for their deadline. */
 const EXPIRE_EVERY_MS = 100
@@ -99,13 +101,23 @@ export class Broker {
     return this.#address
   }
 
-  /** Whether it serves, and what is wrong if anything is. */
+  /** Null until the data directory told. */
+  get clusterId(): string | null {
+    return this.#directory?.clusterId ?? null
+  }
+
+  /** How it is: why it cannot go on, why it does not serve, whether its disk is full. */
   get health(): {
-    readonly ready: boolean
-    readonly failure: Error | null
-    readonly full: boolean
+    readonly failure: string | null
+    readonly notReady: string | null
+    readonly diskFull: boolean
   } {
-    return { ready: this.#ready, failure: this.#failure, full: this.#store?.full ?? false }
+    const closing = this.#closing === null ? 'starting' : 'stopping'
+    return {
+      failure: this.#failure?.message ?? null,
+      notReady: this.#ready ? null : closing,
+      diskFull: this.#store?.full ?? false,
+    }
   }
 
   get partitions(): Partitions | null {
@@ -126,7 +138,6 @@ export class Broker {
       newClusterId: () => newClusterId(crypto),
     })
     this.#directory = directory
-    const removed: string[] = []
     const metadata = await MetadataNode.open({
       disk,
       clock,
@@ -136,9 +147,7 @@ export class Broker {
       onFailure: (error) => this.#fail(error),
     })
     this.#metadata = metadata
-    void removed
     const tools = { crypto, compression }
-    const partitionsOf: { current: Partitions | null } = { current: null }
     const values = settings.broker
     const store = await LogStore.open(
       { disk, clock, crypto, telemetry },
@@ -168,7 +177,6 @@ export class Broker {
       nodeId,
       image: () => metadata.image(),
     })
-    partitionsOf.current = partitions
     this.#partitions = partitions
     await partitions.removeStrangers()
     const controller = new Controller(
@@ -187,7 +195,6 @@ export class Broker {
   ): Promise<void> {
     const { clock, crypto, compression, telemetry, network, disk } = this.#ports
     const { settings, hostName, dataDirectory } = this.#options
-    const store = partitions.store
     const { nodeId } = settings.broker
     const groups = new GroupCoordinator(groupLimits(settings), {
       clock,
@@ -246,7 +253,6 @@ export class Broker {
     this.#leadGroups(metadata.image())
     this.#expire(partitions)
     this.#ready = true
-    void store
   }
 
   #makeListener(partitions: Partitions, paths: { readonly dispatch: Dispatch }): KafkaListener {
@@ -275,6 +281,11 @@ export class Broker {
           memory: answers,
           bytesMax: values.fetchBytesMax,
           metrics: requests('fetch'),
+          reach: (id, advertised) => {
+            const image = this.#metadata?.image()
+            const { nodeId } = values
+            return image && new ListenerView(image, nodeId, advertised).reach(id)
+          },
         }),
         dispatch: paths.dispatch,
         log: partitions.store,

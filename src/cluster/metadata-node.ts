@@ -1,6 +1,6 @@
 // This node's part in the metadata quorum: the Raft driver over its storage, and the image that the
-// committed entries fold into. One broker is a quorum of one and leads it before `open` returns; the
-// same code follows a leader elsewhere once there are peers to send to.
+// committed entries fold into. One broker is a quorum of one and leads it before `open` returns;
+// the same code follows a leader elsewhere once there are peers to send to.
 import { OperatingError } from '../base/errors.ts'
 import { term } from '../base/units.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -9,10 +9,10 @@ import type { Disk } from '../ports/disk.ts'
 import type { ControllerLog } from './controller.ts'
 import { applyEntry } from './image-apply.ts'
 import { ClusterImage } from './image.ts'
-import { RaftDriver } from './raft-driver.ts'
-import type { RaftStorageOptions } from './raft-storage.ts'
+import { RaftDriver } from './raft/raft-driver.ts'
+import type { RaftStorageOptions } from './raft/raft-storage.ts'
 import { membership } from '../raft/membership.ts'
-import { RaftStorage } from './raft-storage.ts'
+import { RaftStorage } from './raft/raft-storage.ts'
 import type { MetadataRecord } from './records.ts'
 import { decodeEntry } from './records.ts'
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts'
@@ -46,8 +46,8 @@ export class MetadataNode implements ControllerLog {
   }
 
   /**
-   * Recovers the node, or founds a quorum of one in a fresh directory. Throws `corrupt` or `refused`
-   * with a sentence when the directory cannot be used.
+   * Recovers the node, or founds a quorum of one in a fresh directory. Throws `corrupt` or
+   * `refused` with a sentence when the directory cannot be used.
    */
   static async open(deps: MetadataNodeDeps): Promise<MetadataNode> {
     const node = new MetadataNode(deps)

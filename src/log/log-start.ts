@@ -11,7 +11,7 @@ const MAGIC = 0x534c5331 // "SLS1"
 const SIZE = 16
 const NAME = 'log-start'
 
-/** Makes `start` durable as the log start of the partition in `directory`. */
+/** Makes `start` durable as the log start of the partition in `directory`, which exists. */
 export async function saveLogStart(disk: Disk, directory: string, start: Offset): Promise<void> {
   const bytes = new Uint8Array(SIZE)
   const view = new DataView(bytes.buffer)
@@ -19,7 +19,6 @@ export async function saveLogStart(disk: Disk, directory: string, start: Offset)
   view.setUint32(4, Math.floor(start / 4294967296))
   view.setUint32(8, start >>> 0)
   view.setUint32(12, crc32c(bytes.subarray(0, 12)))
-  await disk.makeDirectory(directory)
   await disk.remove(`${directory}/${NAME}.new`)
   const file = await disk.open(`${directory}/${NAME}.new`, { mode: 'create' })
   await file.writeBehind(0, bytes)

@@ -1,31 +1,32 @@
 // Opens one partition's log from its directory: sealed segments by their footers, the others from
-// their last checkpoint by a scan of what follows, and behind that the frames that the journal still
-// has. A torn end is cut. Damage below data that is known to have been acknowledged is never cut: the
-// partition refuses to open and says where, and nothing on disk is touched.
+// their last checkpoint by a scan of what follows, and behind that the frames that the journal
+// still has. A torn end is cut. Damage below data that is known to have been acknowledged is never
+// cut: the partition refuses to open and says where, and nothing on disk is touched.
 //
 //   begin ──▶ (replay a frame)* ──▶ finish
 import { assert, must } from '../base/assert.ts'
-import { OperatingError } from '../base/errors.ts'
-import { alignDown, alignUp, leaderEpoch, offset } from '../base/units.ts'
+import { FormatError, OperatingError } from '../base/errors.ts'
+import { alignDown, leaderEpoch, offset } from '../base/units.ts'
 import type { Offset } from '../base/units.ts'
+import type { Crypto } from '../ports/crypto.ts'
 import type { DiskFile } from '../ports/disk.ts'
-import { DIRECT_ALIGNMENT, pageAlignedMemory } from '../ports/disk.ts'
-import { AbortedList } from './aborted.ts'
-import { batchBytesOf } from './batch-view.ts'
-import { scanFile } from './batch-scan.ts'
-import type { Frame } from './journal-format.ts'
-import { FrameKind } from './journal-format.ts'
+import { DIRECT_ALIGNMENT, pageAlignedPiece } from '../ports/disk.ts'
+import { AbortedList } from './state/aborted.ts'
+import { baseOffsetOf, batchBytesOf, lastOffsetDeltaOf } from './segment/batch-view.ts'
+import { scanFile } from './segment/batch-scan.ts'
+import type { Frame } from './journal/journal-format.ts'
+import { FrameKind } from './journal/journal-format.ts'
 import type { LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
 import { partitionDirectory } from './log-host.ts'
 import { loadLogStart } from './log-start.ts'
 import { PartitionLog } from './partition-log.ts'
-import { PRODUCERS_MAX, PartitionState } from './partition-state.ts'
+import { PRODUCERS_MAX, PartitionState } from './state/partition-state.ts'
 import { Segment, segmentPath, tailPath } from './segment.ts'
-import { SegmentBuilder } from './segment-builder.ts'
-import { SegmentBytes } from './segment-bytes.ts'
-import { SectionKind, looksSealed, sectionOf } from './segment-format.ts'
-import { SealedSegment } from './sealed-segment.ts'
-import { SegmentTail } from './segment-tail.ts'
+import { SegmentBuilder } from './segment/segment-builder.ts'
+import { SegmentBytes } from './cache/segment-bytes.ts'
+import { SectionKind, decodeFooter, looksSealed, sectionOf } from './segment/segment-format.ts'
+import { SealedSegment } from './segment/sealed-segment.ts'
+import { SegmentTail } from './segment/segment-tail.ts'
 
 /** Bytes of the section that holds an empty list of aborted transactions. */
 const EMPTY_ABORTED_BYTES = 4
@@ -37,7 +38,10 @@ export async function openPartition(
   settings: LogSettings,
 ): Promise<PartitionLog> {
   const opening = await PartitionOpening.begin(host, identity, settings)
-  return opening.finish()
+  const log = await opening.finish()
+  // What was only in the page cache until now must not be lost below what is journaled from now on.
+  await log.persist()
+  return log
 }
 
 /** A partition's log while it is being opened. */
@@ -47,6 +51,10 @@ export class PartitionOpening {
   readonly #settings: LogSettings
   readonly #state: PartitionState
   readonly #segments: Segment[] = []
+  /** Segments on disk that wait for the journal to complete the one before them, ascending. */
+  #pending: Offset[] = []
+  /** Where valid batches end in the last segment although others follow; null when none do. */
+  #hole: { readonly from: Offset; readonly to: Offset } | null = null
   #logStart: Offset = offset(0)
   /** Batches replayed from the journal, for the log line. */
   replayedBytes = 0
@@ -70,12 +78,14 @@ export class PartitionOpening {
     opening.#logStart = await loadLogStart(host.disk, directory, names)
     const bases = names
       .filter((name) => /^\d{20}\.seg$/.test(name))
-      .map((name) => Number(name.slice(0, 20)))
+      .map((name) => offset(Number(name.slice(0, 20))))
     bases.sort((a, b) => a - b)
-    for (const [i, base] of bases.entries()) {
-      const last = i === bases.length - 1
-      await opening.#openSegment(offset(base), last)
+    // Segments wholly below the log start were removed; a power cut may have brought them back.
+    while (bases.length > 1 && must(bases[1], 'A second base') <= opening.#logStart) {
+      await opening.#removeSegment(must(bases.shift(), 'A first base'))
     }
+    opening.#pending = bases
+    await opening.#openPending()
     return opening
   }
 
@@ -83,21 +93,38 @@ export class PartitionOpening {
     return this.#segments.at(-1)?.end ?? this.#logStart
   }
 
-  async #openSegment(base: Offset, last: boolean): Promise<void> {
-    const before = this.#segments.at(-1)
-    if (before !== undefined && before.end !== base) {
-      if (before.sealed === null && before.end < base)
-        throw this.#damaged(before.path, before.end, base)
-      if (before.end > base) throw this.#damaged(before.path, base, before.end)
-      throw this.#damaged(segmentPath(this.identity, base), before.end, base)
+  async #removeSegment(base: Offset): Promise<void> {
+    const path = segmentPath(this.identity, base)
+    await this.#host.disk.remove(path)
+    await this.#host.disk.remove(tailPath(path))
+  }
+
+  /** Opens segments as long as each begins where the one before it ends. */
+  async #openPending(): Promise<void> {
+    for (;;) {
+      const base = this.#pending[0]
+      if (base === undefined) return
+      const before = this.#segments.at(-1)
+      if (before !== undefined) {
+        if (before.end > base) throw this.#damaged(before.path, base, before.end)
+        if (before.end < base) return
+        await this.#cutHole()
+        // Sealed before the next is opened: its trailer tells of the producers at its own end.
+        await this.#finishSegment(before)
+      }
+      this.#pending.shift()
+      await this.#openSegment(base, this.#pending.length === 0)
     }
+  }
+
+  async #openSegment(base: Offset, last: boolean): Promise<void> {
     const path = segmentPath(this.identity, base)
     const file = await this.#host.disk.open(path, { mode: 'write', direct: true })
     let sealed: boolean
     let size: number
     try {
       size = await file.size()
-      sealed = size > 0 && looksSealed(await readEnd(file, size))
+      sealed = size > 0 && isSealed(this.#host.crypto, await readEnd(file, size), size)
     } finally {
       await file.close()
     }
@@ -167,7 +194,7 @@ export class PartitionOpening {
     const file = await this.#host.disk.open(path, { mode: 'read', direct: true })
     try {
       const size = await file.size()
-      return size > 0 && looksSealed(await readEnd(file, size))
+      return size > 0 && isSealed(this.#host.crypto, await readEnd(file, size), size)
     } finally {
       await file.close()
     }
@@ -206,10 +233,12 @@ export class PartitionOpening {
       })
       if (result.outcome === 'corrupt') {
         const gap = must(result.gaps[0], 'A corrupt scan names a gap')
-        throw this.#damaged(path, gap.fromOffset, gap.toOffset)
+        this.#hole = { from: gap.fromOffset, to: gap.toOffset }
+      } else if (size > builder.dataLength) {
+        // Durable at once: what was cut must not come back behind what is appended next.
+        await file.truncate(builder.dataLength)
+        await file.sync()
       }
-      // What lies behind the last valid batch was never acknowledged, or is still in the journal.
-      if (size > builder.dataLength) await file.truncate(builder.dataLength)
       stub = await readStub(file, builder.dataLength)
     } finally {
       await file.close()
@@ -273,31 +302,29 @@ export class PartitionOpening {
       }
       return
     }
+    // The rest of a segment that was removed and whose beginning the journal has let go.
+    const beheaded = this.#segments.length === 0 && frame.position > 0
+    if (beheaded && endOfBatches(payload) <= this.#logStart) return
     let segment = this.#segments.at(-1)
     if (segment === undefined || frame.segmentBase > segment.base) {
-      // Everything before this frame was skipped or applied, so the old segment is complete.
-      const end = this.#end
-      if (segment === undefined ? frame.position > 0 : frame.segmentBase !== end) {
-        throw this.#damaged(segmentPath(this.identity, frame.segmentBase), end, frame.baseOffset)
-      }
-      if (segment !== undefined && segment.sealed === null) segment.finish(this.#state)
-      segment = Segment.create(this.#host, this.identity, offset(frame.segmentBase))
-      if (this.#segments.length === 0)
-        this.#logStart = offset(Math.max(this.#logStart, frame.segmentBase))
-      this.#segments.push(segment)
+      segment = await this.#segmentOf(frame)
     }
-    if (frame.segmentBase < segment.base) return
-    if (segment.sealed !== null) return
+    if (frame.segmentBase < segment.base || segment.sealed !== null) return
     const have = segment.bytes.length - frame.position
-    if (have >= payload.length) return
     if (have < 0) throw this.#damaged(segment.path, segment.end, frame.baseOffset)
+    // The hole lies in what the journal still has: it was never vouched for by the segment alone.
+    await this.#cutHole()
+    if (have >= payload.length) return
     const nowMs = this.#host.clock.wallMs()
     let at = 0
     while (at < payload.length) {
       const length = batchBytesOf(payload, at)
       if (at >= have) {
         const batch = payload.subarray(at, at + length)
-        assert(segment.bytes.append(batch), 'Recovery leaves room in the cache')
+        if (!segment.bytes.append(batch)) {
+          await this.#makeRoom(segment)
+          assert(segment.bytes.append(batch), 'Recovery leaves room in the cache')
+        }
         segment.noteBatch(batch, nowMs)
         this.#state.follow(batch, 0, length, nowMs, segment.aborted)
         this.replayedBytes += length
@@ -305,18 +332,70 @@ export class PartitionOpening {
       at += length
     }
     const { arena } = this.#host
-    if (arena.heldBytes > arena.capacityBytes / 4) await segment.bytes.flush()
+    if (arena.heldBytes > arena.capacityBytes / 4) await this.#makeRoom(segment)
+  }
+
+  /** Cuts the last segment's file where its valid batches end. */
+  async #cutHole(): Promise<void> {
+    const last = this.#segments.at(-1)
+    if (this.#hole === null || last === undefined) return
+    const file = await this.#host.disk.open(last.path, { mode: 'write' })
+    try {
+      await file.truncate(last.bytes.length)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    this.#hole = null
+  }
+
+  /** Leaves nothing of a segment in the cache that cannot be evicted. */
+  async #makeRoom(segment: Segment): Promise<void> {
+    await segment.bytes.flush()
+    segment.bytes.shrink()
+  }
+
+  /** The segment that the first frame for it belongs to: from disk, or a new one. */
+  async #segmentOf(frame: Frame): Promise<Segment> {
+    const base = offset(frame.segmentBase)
+    const before = this.#segments.at(-1)
+    // Everything before this frame was skipped or applied, so the segment before is complete.
+    if (before === undefined ? frame.position > 0 : base !== before.end) {
+      throw this.#damaged(segmentPath(this.identity, base), this.#end, frame.baseOffset)
+    }
+    await this.#cutHole()
+    if (before !== undefined) await this.#finishSegment(before)
+    await this.#openPending()
+    const opened = this.#segments.at(-1)
+    if (opened !== undefined && opened !== before) return opened
+    const made = Segment.create(this.#host, this.identity, base)
+    if (before === undefined) this.#logStart = offset(Math.max(this.#logStart, base))
+    this.#segments.push(made)
+    return made
+  }
+
+  async #finishSegment(segment: Segment): Promise<void> {
+    if (segment.sealed !== null) return
+    if (!segment.finished) segment.finish(this.#state)
+    await segment.seal()
   }
 
   /** The open log. */
   async finish(): Promise<PartitionLog> {
-    for (const segment of this.#segments.slice(0, -1)) {
-      if (segment.sealed !== null) continue
-      if (!segment.finished) segment.finish(this.#state)
-      await segment.seal()
+    if (this.#hole !== null && this.#settings.ackAfter === 'fsync') {
+      const path = must(this.#segments.at(-1), 'A hole is in a segment').path
+      throw this.#damaged(path, this.#hole.from, this.#hole.to)
     }
+    await this.#cutHole()
+    await this.#dropUnreachable()
+    for (const segment of this.#segments.slice(0, -1)) await this.#finishSegment(segment)
     const last = this.#segments.at(-1)
     if (last === undefined) {
+      this.#segments.push(Segment.create(this.#host, this.identity, this.#logStart))
+    } else if (last.end < this.#logStart) {
+      // Records were deleted that had not been durable: their offsets are used up all the same.
+      for (const segment of this.#segments) await segment.remove()
+      this.#segments.length = 0
       this.#segments.push(Segment.create(this.#host, this.identity, this.#logStart))
     } else if (last.sealed !== null) {
       this.#segments.push(Segment.create(this.#host, this.identity, last.end))
@@ -326,10 +405,27 @@ export class PartitionOpening {
     return new PartitionLog(this.#host, this.identity, this.#settings, {
       segments: this.#segments,
       state: this.#state,
-      logStart: offset(Math.min(Math.max(this.#logStart, first.base), nextOffset)),
+      logStart: offset(Math.max(this.#logStart, first.base)),
       nextOffset,
       persistedEnd: first.base,
     })
+  }
+
+  /**
+   * Cuts what neither the segments nor the journal lead to: bytes behind the last valid batch, and
+   * segments behind a gap. They were never acknowledged as durable, because no segment byte of an
+   * `fsync` topic is written before the journal has it.
+   */
+  async #dropUnreachable(): Promise<void> {
+    const { disk } = this.#host
+    for (const base of this.#pending) {
+      if (this.#settings.ackAfter === 'fsync') {
+        throw this.#damaged(segmentPath(this.identity, base), this.#end, base)
+      }
+      await this.#removeSegment(base)
+    }
+    if (this.#pending.length > 0) await disk.syncDirectory(partitionDirectory(this.identity))
+    this.#pending = []
   }
 
   #damaged(path: string, from: number, to: number): OperatingError {
@@ -341,10 +437,31 @@ export class PartitionOpening {
   }
 }
 
+/** Exclusive end of the offsets of whole batches. */
+function endOfBatches(payload: Uint8Array): number {
+  let end = 0
+  for (let at = 0; at < payload.length; at += batchBytesOf(payload, at)) {
+    end = baseOffsetOf(payload, at) + lastOffsetDeltaOf(payload, at) + 1
+  }
+  return end
+}
+
+/** Whether a file's last bytes are a whole footer: torn ones are no footer. */
+function isSealed(crypto: Crypto, end: Uint8Array, size: number): boolean {
+  if (!looksSealed(end)) return false
+  try {
+    decodeFooter(crypto, end, size)
+    return true
+  } catch (error) {
+    if (error instanceof FormatError) return false
+    throw error
+  }
+}
+
 /** The last bytes of a file, at most 4 KiB, ending where it ends. */
 async function readEnd(file: DiskFile, size: number): Promise<Uint8Array> {
   const from = alignDown(Math.max(0, size - DIRECT_ALIGNMENT), DIRECT_ALIGNMENT)
-  const memory = pageAlignedMemory(65536)
+  const memory = pageAlignedPiece(2 * DIRECT_ALIGNMENT)
   const got = await file.read(from, memory)
   const length = Math.min(got, size - from)
   return memory.subarray(Math.max(0, length - DIRECT_ALIGNMENT), length)
@@ -354,7 +471,7 @@ async function readEnd(file: DiskFile, size: number): Promise<Uint8Array> {
 async function readStub(file: DiskFile, length: number): Promise<Uint8Array | null> {
   const from = alignDown(length, DIRECT_ALIGNMENT)
   if (from === length) return null
-  const memory = pageAlignedMemory(alignUp(DIRECT_ALIGNMENT, 65536))
+  const memory = pageAlignedPiece(DIRECT_ALIGNMENT)
   const got = await file.read(from, memory)
   assert(got >= length - from, 'A partial block is in the file')
   return Uint8Array.from(memory.subarray(0, length - from))

@@ -13,12 +13,13 @@ import {
   batchBytesOf,
   lastOffsetDeltaOf,
   maxTimestampOf,
-} from './batch-view.ts'
-import type { Journal, JournalOwner } from './journal.ts'
-import { FrameKind, uuidBytes } from './journal-format.ts'
+} from './segment/batch-view.ts'
+import type { Journal, JournalOwner } from './journal/journal.ts'
+import { FrameKind, uuidBytes } from './journal/journal-format.ts'
 import type { DirtyLog, LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
 import { Segment } from './segment.ts'
-import type { PartitionState } from './partition-state.ts'
+import type { PartitionState } from './state/partition-state.ts'
+import type { SegmentBytes } from './cache/segment-bytes.ts'
 
 /** What the leader of a partition hears from its local log. */
 export interface LogListener {
@@ -46,6 +47,10 @@ export class PartitionLog implements JournalOwner, DirtyLog {
 
   // What was appended since the journal was last told.
   #stagedTo: number
+  /** Parts of segment files that may be written once the journal holds the log up to `end`. */
+  #awaited: { readonly bytes: SegmentBytes; readonly to: number; readonly end: Offset }[] = []
+  #wanted: LogSettings | null = null
+  #savedStart: Promise<void> = Promise.resolve()
   #runBase = 0
   #runDigest = 0
   /** In the log's list of partitions with something to stage; kept by the log. */
@@ -82,6 +87,7 @@ export class PartitionLog implements JournalOwner, DirtyLog {
     this.#epoch = opened.state.lineage.latestEpoch ?? leaderEpoch(0)
     this.#stagedTo = this.active.bytes.length
     this.stagedEnd = opened.nextOffset
+    if (settings.ackAfter !== 'memory') this.active.bytes.restrict(this.#stagedTo)
   }
 
   /** First offset that is kept. */
@@ -124,9 +130,49 @@ export class PartitionLog implements JournalOwner, DirtyLog {
     return sum
   }
 
-  /** Takes new settings; they hold from the next append on. */
+  /**
+   * Takes new settings; they hold from the next append on. A log that was acknowledged from memory
+   * goes on so for a moment, until the journal can take over without a gap.
+   */
   configure(settings: LogSettings): void {
-    this.#settings = settings
+    const joins = this.#settings.ackAfter === 'memory' && settings.ackAfter !== 'memory'
+    if (!joins) {
+      this.#wanted = null
+      this.#settings = settings
+      return
+    }
+    const joining = this.#wanted !== null
+    this.#settings = { ...settings, ackAfter: 'memory' }
+    this.#wanted = settings
+    if (!joining) this.host.background('join the journal', this.#joinJournal())
+  }
+
+  /**
+   * Lets the journal take over: everything up to some position is made durable in the segment, and
+   * what was appended meanwhile is journaled from the write cache, where it still is.
+   */
+  async #joinJournal(): Promise<void> {
+    while (this.#wanted !== null && !this.#closed) {
+      await this.persist()
+      const { bytes } = this.active
+      const from = bytes.synced
+      const whole = this.segments.every((one) => one === this.active || one.sealed !== null)
+      if (this.#wanted === null || this.#closed || !whole || bytes.cachedFrom > from) continue
+      this.#stagedTo = from
+      this.#runDigest = 0
+      const prefix = new Uint8Array(BATCH_PREFIX_BYTES)
+      let more = this.host.cursor.seek(bytes, from)
+      if (more) this.#runBase = this.host.cursor.baseOffset
+      while (more) {
+        bytes.copy(this.host.cursor.position, prefix)
+        this.#runDigest = crc32cRange(prefix, 0, BATCH_PREFIX_BYTES, this.#runDigest)
+        more = this.host.cursor.next()
+      }
+      this.#settings = this.#wanted
+      this.#wanted = null
+      bytes.restrict(bytes.length)
+      this.host.markDirty(this)
+    }
   }
 
   /**
@@ -185,13 +231,18 @@ export class PartitionLog implements JournalOwner, DirtyLog {
 
   /** Tells the journal what was appended since the last call, if this partition's mode uses it. */
   stage(journal: Journal): void {
+    if (this.#closed) return
     const bytes = this.active.bytes
     const from = this.#stagedTo
     const to = bytes.length
     this.stagedEnd = this.#nextOffset
     if (from === to) return
     this.#stagedTo = to
-    if (this.#settings.ackAfter === 'memory') return
+    if (this.#settings.ackAfter === 'memory') {
+      bytes.allow(Infinity)
+      return
+    }
+    this.#awaited.push({ bytes, to, end: this.#nextOffset })
     const parts: Uint8Array[] = []
     bytes.views(from, to, parts, null)
     journal.stage(
@@ -212,6 +263,13 @@ export class PartitionLog implements JournalOwner, DirtyLog {
   }
 
   held(end: Offset): void {
+    let count = 0
+    for (const { bytes, to, end: due } of this.#awaited) {
+      if (due > end) break
+      bytes.allow(to)
+      count++
+    }
+    if (count > 0) this.#awaited.splice(0, count)
     this.listener?.held(end)
   }
 
@@ -248,7 +306,9 @@ export class PartitionLog implements JournalOwner, DirtyLog {
     this.stage(this.host.journal)
     active.finish(this.state)
     this.host.background(`seal ${active.bytes.path}`, active.seal())
-    this.segments.push(Segment.create(this.host, this.identity, this.#nextOffset))
+    const next = Segment.create(this.host, this.identity, this.#nextOffset)
+    if (this.#settings.ackAfter !== 'memory') next.bytes.restrict(0)
+    this.segments.push(next)
     this.#stagedTo = 0
     assert(this.active.base === this.#nextOffset, 'A new segment begins at the end of the log')
   }
@@ -267,7 +327,11 @@ export class PartitionLog implements JournalOwner, DirtyLog {
   async #persistOnce(): Promise<void> {
     if (this.#closed) return
     const end = this.#nextOffset
-    for (const segment of this.segments) await segment.persist(this.state)
+    for (const segment of [...this.segments]) {
+      await segment.persist(this.state).catch((error: unknown) => {
+        if (!segment.removed) throw error
+      })
+    }
     if (end > this.#persistedEnd) this.#persistedEnd = end
   }
 
@@ -278,14 +342,33 @@ export class PartitionLog implements JournalOwner, DirtyLog {
   async advanceLogStart(to: Offset): Promise<void> {
     assert(to <= this.#nextOffset, 'The log start stays at or below the end')
     if (to <= this.#logStart) return
-    this.#logStart = to
-    await this.host.saveLogStart(this.identity, to)
-    this.state.truncateFront(to)
+    await this.#saveStart(to)
+    this.trimTo(to)
+    this.state.truncateFront(this.#logStart)
     await this.dropSegmentsBelow(to)
   }
 
-  /** Removes sealed segments whose offsets all lie below `to`. */
+  /** Makes a log start durable; one at a time, and never a lower one after a higher. */
+  #saveStart(to: Offset): Promise<void> {
+    const before = this.#savedStart
+    this.#savedStart = before
+      .catch(() => undefined)
+      .then(async () => {
+        if (this.#closed || to <= this.#logStart) return
+        await this.host.saveLogStart(this.identity, to)
+      })
+    return this.#savedStart
+  }
+
+  /**
+   * Removes sealed segments whose offsets all lie below `to`. The start is made durable first: a
+   * power cut may bring removed files back, and may leave nothing else to tell the next offset.
+   */
   async dropSegmentsBelow(to: Offset): Promise<void> {
+    const kept = this.segments.find((_, i) => (this.segments[i + 1]?.base ?? Infinity) > to)
+    if (kept === undefined || kept === this.segments[0]) return
+    await this.#saveStart(kept.base)
+    this.trimTo(kept.base)
     const gone: Segment[] = []
     while (this.segments.length > 1) {
       const next = must(this.segments[1], 'A second segment')
@@ -312,8 +395,9 @@ export class PartitionLog implements JournalOwner, DirtyLog {
   async abandon(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    await this.#persisting?.catch(() => undefined)
     for (const segment of this.segments) await segment.close()
+    await this.#persisting?.catch(() => undefined)
+    await this.#savedStart.catch(() => undefined)
   }
 }
 

@@ -5,32 +5,15 @@
 import { assert, must } from '../base/assert.ts'
 import type { Offset } from '../base/units.ts'
 import { offset } from '../base/units.ts'
-import type { Chunk } from './arena.ts'
-import { BatchCursor } from './batch-cursor.ts'
-import type { DiskReader } from './disk-reader.ts'
+import type { Chunk } from './cache/arena.ts'
+import { type BatchCursor } from './cache/batch-cursor.ts'
+import type { DiskReader } from './cache/disk-reader.ts'
 import type { PartitionLog } from './partition-log.ts'
+import type { LogRead, ReadLimits } from './cache/log-read.ts'
 import type { Segment } from './segment.ts'
 
 /** Readers' places remembered per partition. */
 const HINTS = 8
-
-/** Whole batches, borrowed until `release`. */
-export interface LogRead {
-  readonly parts: readonly Uint8Array[]
-  readonly bytes: number
-  /** Exclusive end of the last batch; the offset asked for when there is none. */
-  readonly nextOffset: Offset
-  release(): void
-}
-
-/** How much a read may return. */
-export interface ReadLimits {
-  /** Exclusive bound of offsets: a batch boundary. */
-  readonly end: Offset
-  readonly maxBytes: number
-  /** Return the first batch even if it is larger than `maxBytes`. */
-  readonly atLeastOne: boolean
-}
 
 const nothing = (): void => undefined
 
@@ -173,7 +156,9 @@ export class PartitionReader {
     return { parts, bytes: end - start, nextOffset, release: () => bytes.unpin(pinned) }
   }
 
-  /** The last known batch boundary that a read from `start` may reach without looking at headers. */
+  /**
+   * The last known batch boundary that a read from `start` may reach without looking at headers.
+   */
   #jump(segment: Segment, start: number, stop: number, end: Offset): number {
     const index = segment.index
     if (index === null) return -1

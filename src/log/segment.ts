@@ -6,16 +6,16 @@
 import { assert, must } from '../base/assert.ts'
 import type { Offset } from '../base/units.ts'
 import { offset } from '../base/units.ts'
-import { AbortedList } from './aborted.ts'
+import { AbortedList } from './state/aborted.ts'
 import type { LogHost, PartitionIdentity } from './log-host.ts'
 import { offsetName, partitionDirectory } from './log-host.ts'
-import type { PartitionState } from './partition-state.ts'
-import { SealedSegment, sealTrailer } from './sealed-segment.ts'
-import { SegmentBuilder } from './segment-builder.ts'
-import { SegmentBytes } from './segment-bytes.ts'
-import { FOOTER_BYTES, decodeFooter } from './segment-format.ts'
-import { SegmentTail } from './segment-tail.ts'
-import type { SparseIndex } from './sparse-index.ts'
+import type { PartitionState } from './state/partition-state.ts'
+import { SealedSegment, sealTrailer } from './segment/sealed-segment.ts'
+import { SegmentBuilder } from './segment/segment-builder.ts'
+import { SegmentBytes } from './cache/segment-bytes.ts'
+import { FOOTER_BYTES, decodeFooter } from './segment/segment-format.ts'
+import { SegmentTail } from './segment/segment-tail.ts'
+import type { SparseIndex } from './segment/sparse-index.ts'
 import type { DiskFile } from '../ports/disk.ts'
 
 /** Data appended since the last sidecar checkpoint that makes another one worth its write. */
@@ -156,8 +156,12 @@ export class Segment {
     const file = await disk.open(this.bytes.path, { mode: 'write' })
     const size = this.bytes.length + trailer.length
     try {
-      await file.writeBehind(this.bytes.length, trailer)
-      await file.truncate(size)
+      // The footer follows once all it vouches for is durable: whoever finds it may trust the rest.
+      const footer = trailer.length - FOOTER_BYTES
+      await file.writeBehind(this.bytes.length, trailer.subarray(0, footer))
+      await file.truncate(size - FOOTER_BYTES)
+      await file.sync()
+      await file.writeBehind(size - FOOTER_BYTES, trailer.subarray(footer))
       await file.sync()
     } finally {
       await file.close()
@@ -174,7 +178,9 @@ export class Segment {
     )
   }
 
-  /** Makes everything appended so far durable, and leaves a checkpoint where it shortens recovery. */
+  /**
+   * Makes everything appended so far durable, and leaves a checkpoint where it shortens recovery.
+   */
   async persist(state: PartitionState): Promise<void> {
     if (this.#sealed !== null || this.#removed) return
     if (this.#trailer !== null) return this.seal()
@@ -214,7 +220,7 @@ export class Segment {
   async #openTail(state: PartitionState): Promise<SegmentTail> {
     if (this.#tail !== null) return this.#tail
     const { disk, crypto } = this.#host
-    await disk.makeDirectory(this.bytes.directory)
+    await this.#host.directories.make(this.bytes.directory)
     const path = tailPath(this.bytes.path)
     await disk.remove(path)
     const file = await disk.open(path, { mode: 'create' })
@@ -254,6 +260,11 @@ export class Segment {
     await this.bytes.closeIdleFile()
   }
 
+  /** Whether its files are gone or going. */
+  get removed(): boolean {
+    return this.#removed
+  }
+
   /** Closes the segment and removes its files. */
   async remove(): Promise<void> {
     this.#removed = true
@@ -264,10 +275,10 @@ export class Segment {
 
   /** Closes files and gives memory back. */
   async close(): Promise<void> {
+    await this.bytes.close()
     await this.#sealing?.catch(() => undefined)
     this.#sealed?.close()
     this.#host.forgetReads(this.bytes.path)
-    await this.bytes.close()
     await this.#tailFile?.close()
     this.#tailFile = null
   }

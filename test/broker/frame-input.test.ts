@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FormatError } from '../../src/base/errors.ts'
 import { KiB, MiB } from '../../src/base/units.ts'
-import { FrameInput } from '../../src/broker/frame-input.ts'
-import { FrameMemory } from '../../src/broker/frame-memory.ts'
+import { FrameInput } from '../../src/broker/kafka/frame-input.ts'
+import { FrameMemory } from '../../src/broker/kafka/frame-memory.ts'
 
 const LIMIT = 8 * MiB
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { MiB } from '../../src/base/units.ts'
-import type { Chunk } from '../../src/log/arena.ts'
-import { Arena, CHUNK_SIZES } from '../../src/log/arena.ts'
+import type { Chunk } from '../../src/log/cache/arena.ts'
+import { Arena, CHUNK_SIZES } from '../../src/log/cache/arena.ts'
 
 const LARGEST = CHUNK_SIZES.length - 1
 

@@ -69,7 +69,7 @@ export class SimFile implements DiskFile {
       const before = new Uint8Array(bytes)
       const complete = this.#put(at, bytes)
       await this.#host.delay('transferMs')
-      const same = before.every((byte, index) => byte === bytes[index])
+      const same = Buffer.compare(before, bytes) === 0
       assert(same, 'The bytes of a write do not change before it settles')
       complete()
     })

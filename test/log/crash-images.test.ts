@@ -1,0 +1,24 @@
+// Every state that a power cut may leave must be one from which nothing acknowledged is missing.
+// `STRATALOG_CRASH_IMAGES` sets how many states are tried; `STRATALOG_SEED` replays one life.
+import { expect, test } from 'vitest'
+import { Prng } from '../../src/base/prng.ts'
+import { live } from './crash-checks.ts'
+import type { LifeCounts } from './crash-checks.ts'
+
+const wanted = Number(process.env['STRATALOG_CRASH_IMAGES'] ?? 2_000)
+const first = Number(process.env['STRATALOG_SEED'] ?? 1)
+
+test('LogStore recovers everything acknowledged from every legal crash state', async () => {
+  const counts: LifeCounts = { images: 0, batches: 0, acked: 0, rolls: 0, recycled: 0, lost: 0 }
+  for (let seed = first; counts.images < wanted; seed++) {
+    try {
+      await live(new Prng(seed), { lives: 3, acts: 120, images: 10 }, counts)
+    } catch (error) {
+      const replay = `STRATALOG_SEED=${seed} npx vitest run test/log/crash-images.test.ts`
+      throw new Error(`seed ${seed}: ${String(error)}; replay: ${replay}`, { cause: error })
+    }
+  }
+  console.info(JSON.stringify(counts))
+  expect(counts.acked).toBeGreaterThan(0)
+  expect(counts.lost).toBeGreaterThan(0)
+}, 600_000)
