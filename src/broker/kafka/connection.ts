@@ -3,6 +3,7 @@
 // holds back the ones behind it, as Kafka does. It stops reading when too many requests are
 // unanswered, when the client does not read, or when the log asks producers to wait. Bytes that do
 // not parse close the connection; a handler that throws closes it too, and nobody else notices.
+// What a client had sent whole before it closed is still done: acks=0 and leaving rely on it.
 import { FormatError, KafkaError } from '../../base/errors.ts'
 import { Reader } from '../../base/reader.ts'
 import { KiB, MiB } from '../../base/units.ts'
@@ -46,6 +47,8 @@ export class KafkaConnection implements ConnectionHandler {
   #muted = false
   #closed = false
   #ending = false
+  /** Closed, and nothing that was received is left to do. */
+  #done = false
   /** Coarse time of the last request, for the idle limit. */
   lastRequestMs: number
   /** A produce frame whose partitions are being opened. */
@@ -130,16 +133,27 @@ export class KafkaConnection implements ConnectionHandler {
   onClose(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#input.close()
     this.responses.clear()
     this.#host.frames.cancel(this.#onMemory)
     this.#host.answers.queued(-this.#countedBytes)
     this.#countedBytes = 0
     this.#host.closed(this)
+    this.#goOn()
+    this.#finish()
+  }
+
+  /** After the close: gives the memory back unless requests that were received still wait. */
+  #finish(): void {
+    this.responses.clear()
+    if (this.#done) return
+    if (this.#input.stopped && !this.#input.starved && !this.#ending) return
+    this.#done = true
+    this.#input.close()
   }
 
   /** Closes at once; what is queued is dropped. */
   destroy(): void {
+    this.#ending = true
     this.#connection.destroy()
   }
 
@@ -188,10 +202,12 @@ export class KafkaConnection implements ConnectionHandler {
   #mayGoOn(): boolean {
     const { limits, log, answers } = this.#host
     if (this.#muted || this.#held !== null || this.#ending) return false
-    if (this.responses.length >= limits.requestsInFlightMax) return false
-    const queued = this.#connection.queuedBytes
-    if (queued + this.#unsentBytes > limits.queuedBytesMax) return false
-    if (queued > CROWDED_QUEUED_BYTES_MAX && answers.crowded) return false
+    if (!this.#closed) {
+      if (this.responses.length >= limits.requestsInFlightMax) return false
+      const queued = this.#connection.queuedBytes
+      if (queued + this.#unsentBytes > limits.queuedBytesMax) return false
+      if (queued > CROWDED_QUEUED_BYTES_MAX && answers.crowded) return false
+    }
     if (this.#produces && log.pressed) {
       if (!this.#waitingForLog) {
         this.#waitingForLog = true
@@ -206,14 +222,15 @@ export class KafkaConnection implements ConnectionHandler {
   }
 
   #goOn(): void {
-    if (this.#closed || !this.#input.stopped || !this.#mayGoOn()) return
+    if (this.#done || !this.#input.stopped || !this.#mayGoOn()) return
     try {
       this.#input.resume()
     } catch (error) {
       this.#fail(error)
       return
     }
-    if (this.#input.starved) this.#waitForMemory()
+    if (this.#closed) this.#finish()
+    else if (this.#input.starved) this.#waitForMemory()
     else if (!this.#input.stopped) this.#connection.resume()
   }
 
@@ -275,7 +292,7 @@ export class KafkaConnection implements ConnectionHandler {
     const held = Uint8Array.from(bytes.subarray(at, end))
     this.#held = held
     const again = (): void => {
-      if (this.#closed) return
+      if (this.#done) return
       this.#held = null
       try {
         this.#frame(held, 0, held.length)
@@ -284,6 +301,7 @@ export class KafkaConnection implements ConnectionHandler {
         return
       }
       this.#goOn()
+      if (this.#closed) this.#finish()
     }
     opening.then(again, (error: unknown) => this.#fail(error))
   }
@@ -304,6 +322,7 @@ export class KafkaConnection implements ConnectionHandler {
       advertised: this.#host.advertised,
     }
     if (apiKey === FETCH) {
+      if (this.#closed) return
       const slot = this.responses.take(apiVersion, correlationId)
       const waiting = this.#host.fetch.handle(this, slot, reader, context)
       if (waiting !== null) this.#mute(waiting)
@@ -345,7 +364,11 @@ export class KafkaConnection implements ConnectionHandler {
 
   /** The wall of a connection: whatever went wrong ends it and nothing else. */
   #fail(error: unknown): void {
-    if (this.#closed) return
+    this.#ending = true
+    if (this.#closed) {
+      this.#finish()
+      return
+    }
     const expected = error instanceof FormatError || error instanceof KafkaError
     this.#host.failed(this, error, expected)
     this.#connection.destroy()
