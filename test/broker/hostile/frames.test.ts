@@ -13,6 +13,10 @@ import {
   createTopicsRequest,
   createTopicsResponse,
 } from '../../../src/wire/messages/19-create-topics.ts'
+import {
+  describeConfigsRequest,
+  describeConfigsResponse,
+} from '../../../src/wire/messages/32-describe-configs.ts'
 import { metadataRequest, metadataResponse } from '../../../src/wire/messages/03-metadata.ts'
 import { Field, HEADER_BYTES } from '../../../src/record/header.ts'
 import type { Codec } from '../../../src/ports/compression.ts'
@@ -118,7 +122,6 @@ describe('frames', () => {
     ['a list longer than its message', request(3, 1, int32(0x7fffffff))],
     ['a list of a negative length', request(19, 2, int32(-2))],
     ['a compact list of four billion', request(3, 12, new Uint8Array([0, 255, 255, 255, 255, 15]))],
-    ['bytes behind the body', request(3, 1, new Uint8Array([255, 255, 255, 255, 1]))],
     ['a varint that does not end', request(3, 12, new Uint8Array(64).fill(255))],
     ['four billion tagged fields', request(3, 12, new Uint8Array([255, 255, 255, 255, 15, 0]))],
   ])('%s closes the connection', async (_name, bytes) => {
@@ -127,6 +130,22 @@ describe('frames', () => {
 
   it('a decoded request over its limit closes the connection before it is decoded', async () => {
     await closes(request(3, 1, new Uint8Array(8 * MiB + 1)))
+  })
+
+  it('more list elements than can be handled close the connection', async () => {
+    const body = joined(int32(250_001), new Uint8Array(2 * 250_001))
+    await closes(request(3, 1, body))
+    expect(body.length).toBeLessThan(MiB)
+  })
+
+  it('DescribeConfigs answers for each resource once, however often it is named', async () => {
+    const resource = { resourceType: 2, resourceName: TOPIC, configurationKeys: null }
+    const answer = await bystander.ask(describeConfigsRequest, describeConfigsResponse, 4, {
+      resources: Array.from({ length: 50_000 }, () => resource),
+      includeSynonyms: true,
+      includeDocumentation: true,
+    })
+    expect(answer?.results.map(({ resourceName }) => resourceName)).toEqual([TOPIC])
   })
 
   it('a newer ApiVersions is answered with the error and the versions there are', async () => {
