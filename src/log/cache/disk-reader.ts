@@ -85,7 +85,7 @@ export class DiskReader {
     for (;;) {
       const window = await this.#window(segment, next, size, limit)
       let at = next - window.from
-      let span = 0
+      let span: number
       try {
         // Step over batches below the one asked for.
         span = this.#check(segment, window, at)
