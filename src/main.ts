@@ -21,7 +21,10 @@ import { createMemoryDisk } from './platform/memory-disk.ts'
 import { createNetwork } from './platform/network.ts'
 import { createTelemetry } from './platform/telemetry.ts'
 import { createHttpApp } from './broker/http/app.ts'
-import { serveHttp } from './platform/http-server.ts'
+import { serve } from './platform/http-server.ts'
+
+/** Version of the package. */
+export const VERSION = '0.1.0'
 
 /** An address to listen on or to reach. */
 export interface HostPort {
@@ -64,18 +67,12 @@ export interface RunningBroker {
  * OperatingError when the directory or an address cannot be used.
  */
 export async function startBroker(options: StartBrokerOptions = {}): Promise<RunningBroker> {
-  const settings = settingsOf(options)
+  const settings = await settingsOf(options)
   const values = settings.broker
-  for (const listener of values.listeners) {
-    if (!isLoopback(listener.host) && !values.allowsUnauthenticated) {
-      throw new UsageError(
-        `Listener ${listener.host === '' ? '0.0.0.0' : listener.host}:${listener.port} would take ` +
-          'anybody without authentication: use a loopback address, or set ' +
-          'network.unauthenticated.allow=true',
-      )
-    }
-  }
-  const telemetry = createTelemetry({ level: options.logLevel ?? 'warn' })
+  const telemetry = createTelemetry({
+    level: options.logLevel ?? 'warn',
+    processMetrics: options.memory !== true,
+  })
   const dataDirectory = options.memory === true ? 'memory:' : path.resolve(values.dataDir)
   if (options.memory !== true) fs.mkdirSync(dataDirectory, { recursive: true })
   const disk = options.memory === true ? createMemoryDisk(4 * GiB) : await openDisk(dataDirectory)
@@ -96,13 +93,17 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Run
       onFailure: (error) => failure.resolve(error),
     },
   )
-  let http: Awaited<ReturnType<typeof serveHttp>>
+  let http: Awaited<ReturnType<typeof serve>>
   try {
     const app = createHttpApp({
+      about: () => ({ version: VERSION, nodeId: values.nodeId, clusterId: broker.clusterId }),
       health: () => broker.health,
-      metrics: () => telemetry.exposition(),
+      metrics: (format) => telemetry.render(format),
+      failed: (error, method, path) => {
+        telemetry.log('error', 'http request failed', { method, path, error: String(error) })
+      },
     })
-    http = await serveHttp(app, values.httpListen)
+    http = await serve(app, values.httpListen)
   } catch (error) {
     await broker.close()
     throw error
@@ -124,7 +125,7 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Run
 }
 
 /** The settings of a process: defaults, file, environment, then what the caller said. */
-function settingsOf(options: StartBrokerOptions): Settings {
+async function settingsOf(options: StartBrokerOptions): Promise<Settings> {
   const flags: string[] = []
   const add = (name: string, value: string | number | undefined): void => {
     if (value !== undefined) flags.push(`${name}=${value}`)
@@ -144,24 +145,26 @@ function settingsOf(options: StartBrokerOptions): Settings {
   add('broker.rack', options.rack)
   for (const [name, value] of Object.entries(options.settings ?? {})) add(name, value)
   const loaded = loadSettings({
-    ...(options.configFile === undefined ? {} : { file: readConfig(options.configFile) }),
+    ...(options.configFile === undefined ? {} : { file: await readConfig(options.configFile) }),
     ...(options.environment === undefined ? {} : { environment: options.environment }),
     flags,
   })
   return new Settings(loaded.values)
 }
 
-function readConfig(file: string): { readonly path: string; readonly text: string } {
+async function readConfig(
+  path: string,
+): Promise<{ readonly path: string; readonly content: unknown }> {
+  let text: string
   try {
-    return { path: file, text: fs.readFileSync(file, 'utf8') }
+    text = fs.readFileSync(path, 'utf8')
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? String(cause)
-    throw new UsageError(`Cannot read the configuration file ${file}: ${code}`)
+    throw new UsageError(`Cannot read the configuration file ${path}: ${code}`)
   }
+  const { parseSettings } = await import('./config/settings-file.ts')
+  return { path, content: parseSettings({ path, text }) }
 }
 
 const hostPortText = ({ host, port }: HostPort): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)

@@ -43,7 +43,10 @@ export class Prng {
     return from + this.below(to - from)
   }
 
-  /** True in `probability` of all cases. Draws nothing for 0, so that a fault turned off shifts no stream. */
+  /**
+   * True in `probability` of all cases. Draws nothing for 0, so that a fault turned off shifts no
+   * stream.
+   */
   chance(probability: number): boolean {
     return probability > 0 && this.float() < probability
   }

@@ -1,7 +1,8 @@
-// Everything this broker serves, in one table: key, versions, handler. Clients are told exactly this
-// list, so an API belongs here only when all its versions are handled in full. Produce and Fetch have
-// ways of their own and stand here for their versions only; Produce is advertised from 0, though
-// served from 3, because older librdkafka switches compression off otherwise (KAFKA-18659).
+// Everything this broker serves, in one table: key, versions, handler. Clients are told exactly
+// this list, so an API belongs here only when all its versions are handled in full. Produce and
+// Fetch have ways of their own and stand here for their versions only; Produce is advertised from
+// 0, though served from 3, because older librdkafka switches compression off otherwise
+// (KAFKA-18659).
 import { FormatError } from '../base/errors.ts'
 import { Writer } from '../base/writer.ts'
 import type { Controller } from '../cluster/controller.ts'
@@ -36,8 +37,8 @@ import * as m47 from '../wire/messages/47-offset-delete.ts'
 import * as m60 from '../wire/messages/60-describe-cluster.ts'
 import * as m74 from '../wire/messages/74-list-config-resources.ts'
 import * as m75 from '../wire/messages/75-describe-topic-partitions.ts'
-import type { ServedApi } from './dispatch.ts'
-import { serve } from './dispatch.ts'
+import type { ServedApi } from './kafka/dispatch.ts'
+import { serve } from './kafka/dispatch.ts'
 import { offsetCommitHandler } from './handlers/08-offset-commit.ts'
 import { offsetFetchHandler } from './handlers/09-offset-fetch.ts'
 import { listOffsets } from './handlers/02-list-offsets.ts'
@@ -280,7 +281,9 @@ function groupApis(deps: ApiDeps): readonly ServedApi[] {
   ]
 }
 
-/** ApiVersions answers even versions that it does not have, in the one that everybody reads [V1]. */
+/**
+ * ApiVersions answers even versions that it does not have, in the one that everybody reads [V1].
+ */
 function versionsApi(deps: ApiDeps, served: Parameters<typeof tooNewApiVersions>[0]): ServedApi {
   const known = serve(
     range(18, 0, 4),

@@ -1,8 +1,9 @@
-// One broker, put together over ports: data directory, metadata, log, groups, listener. It knows the
-// order in which they come up and go down, and what each must hear from the others; every part knows
-// only itself. Which platform is underneath is decided in main.ts.
+// One broker, put together over ports: data directory, metadata, log, groups, listener. It knows
+// the order in which they come up and go down, and what each must hear from the others; every part
+// knows only itself. Which platform is underneath is decided in main.ts.
 //
-//   open: lock ▶ metadata ▶ recovery ▶ epochs ▶ listener      close: listener ▶ groups ▶ log ▶ metadata
+//   open: lock ▶ metadata ▶ recovery ▶ epochs ▶ listener      close: listener ▶ groups ▶ log ▶
+// metadata
 import { KafkaError, OperatingError } from '../base/errors.ts'
 import { MiB } from '../base/units.ts'
 import { Controller } from '../cluster/controller.ts'
@@ -22,16 +23,18 @@ import type { Telemetry } from '../ports/telemetry.ts'
 import { servedApis } from './apis.ts'
 import { controllerPolicy } from './config-view.ts'
 import { DataDirectory } from './data-directory.ts'
-import { Dispatch } from './dispatch.ts'
-import { FetchPath } from './fetch-path.ts'
-import { FetchSessions } from './fetch-session.ts'
-import { FrameMemory } from './frame-memory.ts'
-import { KafkaListener } from './listener.ts'
+import { Dispatch } from './kafka/dispatch.ts'
+import { FetchPath } from './kafka/fetch-path.ts'
+import { FetchSessions } from './kafka/fetch-session.ts'
+import { FrameMemory } from './kafka/frame-memory.ts'
+import { KafkaListener } from './kafka/listener.ts'
 import { offsetsLog } from './offsets-log.ts'
 import { Partitions } from './partitions.ts'
-import { ProducePath } from './produce-path.ts'
+import { ProducePath } from './kafka/produce-path.ts'
 import { ProducerIds } from './producer-ids.ts'
+import { ResponseMemory } from './response-memory.ts'
 import { OFFSETS_TOPIC, TopicCreator } from './topic-creator.ts'
+import { ListenerView } from './topic-view.ts'
 
 /** Waiting produce requests are looked at this often for their deadline. */
 const EXPIRE_EVERY_MS = 100
@@ -70,6 +73,7 @@ export class Broker {
   #listener: KafkaListener | null = null
   #partitions: Partitions | null = null
   #cancelExpiry: Cancel = () => undefined
+  #cancelForgetting: Cancel = () => undefined
   #address = { host: '', port: 0 }
   #ready = false
   #failure: Error | null = null
@@ -98,13 +102,23 @@ export class Broker {
     return this.#address
   }
 
-  /** Whether it serves, and what is wrong if anything is. */
+  /** Null until the data directory told. */
+  get clusterId(): string | null {
+    return this.#directory?.clusterId ?? null
+  }
+
+  /** How it is: why it cannot go on, why it does not serve, whether its disk is full. */
   get health(): {
-    readonly ready: boolean
-    readonly failure: Error | null
-    readonly full: boolean
+    readonly failure: string | null
+    readonly notReady: string | null
+    readonly diskFull: boolean
   } {
-    return { ready: this.#ready, failure: this.#failure, full: this.#store?.full ?? false }
+    const closing = this.#closing === null ? 'starting' : 'stopping'
+    return {
+      failure: this.#failure?.message ?? null,
+      notReady: this.#ready ? null : closing,
+      diskFull: this.#store?.full ?? false,
+    }
   }
 
   get partitions(): Partitions | null {
@@ -125,19 +139,16 @@ export class Broker {
       newClusterId: () => newClusterId(crypto),
     })
     this.#directory = directory
-    const removed: string[] = []
     const metadata = await MetadataNode.open({
       disk,
       clock,
       crypto,
       nodeId,
-      onApplied: (records, image) => this.#applied(records, image),
+      onApplied: (records, image, before) => this.#applied(records, image, before),
       onFailure: (error) => this.#fail(error),
     })
     this.#metadata = metadata
-    void removed
     const tools = { crypto, compression }
-    const partitionsOf: { current: Partitions | null } = { current: null }
     const values = settings.broker
     const store = await LogStore.open(
       { disk, clock, crypto, telemetry },
@@ -167,7 +178,6 @@ export class Broker {
       nodeId,
       image: () => metadata.image(),
     })
-    partitionsOf.current = partitions
     this.#partitions = partitions
     await partitions.removeStrangers()
     const controller = new Controller(
@@ -186,7 +196,6 @@ export class Broker {
   ): Promise<void> {
     const { clock, crypto, compression, telemetry, network, disk } = this.#ports
     const { settings, hostName, dataDirectory } = this.#options
-    const store = partitions.store
     const { nodeId } = settings.broker
     const groups = new GroupCoordinator(groupLimits(settings), {
       clock,
@@ -244,8 +253,8 @@ export class Broker {
     groups.start()
     this.#leadGroups(metadata.image())
     this.#expire(partitions)
+    this.#forgetProducers(partitions)
     this.#ready = true
-    void store
   }
 
   #makeListener(partitions: Partitions, paths: { readonly dispatch: Dispatch }): KafkaListener {
@@ -259,6 +268,7 @@ export class Broker {
       'stratalog_produce_refused_total',
       'Produce requests with a refused partition.',
     )
+    const answers = new ResponseMemory(values.queuedResponseBytesMax)
     return new KafkaListener(
       {
         produce: new ProducePath({
@@ -270,12 +280,19 @@ export class Broker {
           partitions,
           sessions: new FetchSessions(crypto, values.fetchSessionsMax),
           clock,
+          memory: answers,
           bytesMax: values.fetchBytesMax,
           metrics: requests('fetch'),
+          reach: (id, advertised) => {
+            const image = this.#metadata?.image()
+            const { nodeId } = values
+            return image && new ListenerView(image, nodeId, advertised).reach(id)
+          },
         }),
         dispatch: paths.dispatch,
         log: partitions.store,
         frames: new FrameMemory(values.queuedRequestBytesMax),
+        answers,
         limits: {
           requestBytesMax: values.requestBytesMax,
           requestsInFlightMax: values.connectionRequestsMax,
@@ -293,14 +310,14 @@ export class Broker {
   }
 
   /** What the other parts must hear of a change to the metadata. */
-  #applied(records: readonly MetadataRecord[], image: ClusterImage): void {
+  #applied(records: readonly MetadataRecord[], image: ClusterImage, before: ClusterImage): void {
     const partitions = this.#partitions
     if (partitions === null) return
     for (const record of records) {
       if (record.kind === 'removeTopic') {
-        const name = partitions.nameOf(record.topicId)
+        const name = before.topicById(record.topicId)?.name
         this.#background('remove topic', partitions.topicRemoved(record.topicId))
-        if (name !== null) this.#groups?.topicsDeleted(new Set([name]))
+        if (name !== undefined) this.#groups?.topicsDeleted(new Set([name]))
       } else if (record.kind === 'config' && record.owner === 'topic') {
         partitions.configChanged(record.ownerId)
       } else if (record.kind === 'config') {
@@ -340,6 +357,16 @@ export class Broker {
     this.#cancelExpiry = clock.after(EXPIRE_EVERY_MS, () => this.#expire(partitions))
   }
 
+  /** Looks for idle producers, as often as `producer.id.expiration.check.interval.ms` says. */
+  #forgetProducers(partitions: Partitions): void {
+    const { clock } = this.#ports
+    const nowMs = clock.wallMs()
+    for (const leader of partitions.open()) leader.log.state.producers.expire(nowMs)
+    this.#cancelForgetting = clock.after(this.#options.settings.broker.producerIdCheckMs, () =>
+      this.#forgetProducers(partitions),
+    )
+  }
+
   #background(name: string, work: Promise<unknown>): void {
     work.catch((error: unknown) => {
       const level = error instanceof KafkaError ? 'warn' : 'error'
@@ -363,6 +390,7 @@ export class Broker {
   async #close(): Promise<void> {
     this.#ready = false
     this.#cancelExpiry()
+    this.#cancelForgetting()
     await this.#listener?.close()
     this.#groups?.close()
     await this.#store?.close()

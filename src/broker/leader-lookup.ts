@@ -6,7 +6,9 @@ import type { Partitions } from './partitions.ts'
 
 /** Leaders by topic name and partition. */
 export interface LeaderLookup {
-  /** The leader, or 3 when there is no such partition, 6 when it is led elsewhere, 56 when broken. */
+  /**
+   * The leader, or 3 when there is no such partition, 6 when it is led elsewhere, 56 when broken.
+   */
   byName(topic: string, index: number): Promise<Leader | number>
 }
 

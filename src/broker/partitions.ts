@@ -1,13 +1,15 @@
 // The partitions that this broker leads, by topic name, id or the bytes of either as they stand in
-// a request. Logs are opened when somebody first asks for them, so that ten thousand quiet ones cost
-// nothing at start. It follows the metadata image: removed topics resign, changed settings apply.
+// a request. Logs are opened when somebody first asks for them, so that ten thousand quiet ones
+// cost nothing at start. It follows the metadata image: removed topics resign, changed settings
+// apply.
 import type { Settings } from '../config/settings.ts'
 import type { TopicSettings } from '../config/topic-values.ts'
 import type { ClusterImage, PartitionImage, TopicImage } from '../cluster/image.ts'
 import { ErrorCode } from '../base/error-codes.ts'
+import { Reader } from '../base/reader.ts'
 import { MiB, leaderEpoch } from '../base/units.ts'
 import type { LogSettings } from '../log/log-host.ts'
-import { uuidBytes } from '../log/journal-format.ts'
+import { uuidBytes } from '../log/journal/journal-format.ts'
 import type { LogStore } from '../log/log-store.ts'
 import { PartitionReader } from '../log/partition-reader.ts'
 import type { RecordTools } from '../record/section.ts'
@@ -72,11 +74,7 @@ export class Partitions {
 
   /** The topic whose id is `bytes[at, at + 16)`, or null. */
   byIdBytes(bytes: Uint8Array, at: number): TopicEntry | null {
-    let hex = ''
-    for (let i = at; i < at + 16; i++) hex += (bytes[i] as number).toString(16).padStart(2, '0')
-    return this.byId(
-      `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`,
-    )
+    return this.byId(new Reader(bytes, at).uuid())
   }
 
   byName(name: string): TopicEntry | null {
@@ -137,7 +135,9 @@ export class Partitions {
     return this.#deps.store.clock.monotonicMs() - failedMs < RETRY_OPEN_MS
   }
 
-  /** The leader, opened if need be; undefined when the partition does not exist or is led elsewhere. */
+  /**
+   * The leader, opened if need be; undefined when the partition does not exist or is led elsewhere.
+   */
   async lead(topic: TopicEntry, index: number): Promise<Leader | undefined> {
     const open = topic.leaders[index]
     if (open !== undefined) return open
@@ -209,11 +209,6 @@ export class Partitions {
 
   get store(): LogStore {
     return this.#deps.store
-  }
-
-  /** The name of a topic that was used here, also when it has just been removed; else null. */
-  nameOf(topicId: string): string | null {
-    return this.#topics.get(topicId)?.name ?? null
   }
 
   /** Removes the files of topics that the metadata no longer knows: a removal was cut short. */

@@ -1,6 +1,6 @@
 // This node's part in the metadata quorum: the Raft driver over its storage, and the image that the
-// committed entries fold into. One broker is a quorum of one and leads it before `open` returns; the
-// same code follows a leader elsewhere once there are peers to send to.
+// committed entries fold into. One broker is a quorum of one and leads it before `open` returns;
+// the same code follows a leader elsewhere once there are peers to send to.
 import { OperatingError } from '../base/errors.ts'
 import { term } from '../base/units.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -9,10 +9,10 @@ import type { Disk } from '../ports/disk.ts'
 import type { ControllerLog } from './controller.ts'
 import { applyEntry } from './image-apply.ts'
 import { ClusterImage } from './image.ts'
-import { RaftDriver } from './raft-driver.ts'
-import type { RaftStorageOptions } from './raft-storage.ts'
+import { RaftDriver } from './raft/raft-driver.ts'
+import type { RaftStorageOptions } from './raft/raft-storage.ts'
 import { membership } from '../raft/membership.ts'
-import { RaftStorage } from './raft-storage.ts'
+import { RaftStorage } from './raft/raft-storage.ts'
 import type { MetadataRecord } from './records.ts'
 import { decodeEntry } from './records.ts'
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts'
@@ -29,8 +29,8 @@ export interface MetadataNodeDeps {
   readonly clock: Clock
   readonly crypto: Crypto
   readonly nodeId: number
-  /** Called with the records of each entry once the image has them. */
-  onApplied(records: readonly MetadataRecord[], image: ClusterImage): void
+  /** Called with the records of each entry once the image has them, and the image before them. */
+  onApplied(records: readonly MetadataRecord[], image: ClusterImage, before: ClusterImage): void
   /** This node's part has ended; nothing is committed any more. */
   onFailure(error: Error): void
 }
@@ -46,8 +46,8 @@ export class MetadataNode implements ControllerLog {
   }
 
   /**
-   * Recovers the node, or founds a quorum of one in a fresh directory. Throws `corrupt` or `refused`
-   * with a sentence when the directory cannot be used.
+   * Recovers the node, or founds a quorum of one in a fresh directory. Throws `corrupt` or
+   * `refused` with a sentence when the directory cannot be used.
    */
   static async open(deps: MetadataNodeDeps): Promise<MetadataNode> {
     const node = new MetadataNode(deps)
@@ -94,8 +94,9 @@ export class MetadataNode implements ControllerLog {
       apply: (entry) => {
         const records = decodeEntry(entry.data)
         const position = { index: entry.index, term: entry.term }
-        this.#image = applyEntry(this.#image, records, position)
-        this.#deps.onApplied(records, this.#image)
+        const before = this.#image
+        this.#image = applyEntry(before, records, position)
+        this.#deps.onApplied(records, this.#image, before)
       },
       restore: (snapshot) => {
         this.#image = decodeSnapshot(snapshot.data)

@@ -23,7 +23,9 @@ export interface BackoffContext {
   readonly random: () => number
 }
 
-/** Milliseconds to wait after `failures` failed attempts, at least 1: in [0, a bound that doubles). */
+/**
+ * Milliseconds to wait after `failures` failed attempts, at least 1: in [0, a bound that doubles).
+ */
 export const backoffMs = (
   failures: number,
   limits: Pick<BackoffLimits, 'firstMs' | 'waitMsMax'>,

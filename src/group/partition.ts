@@ -26,8 +26,9 @@ import { Rewrite } from './rewrite.ts'
 import { Shard } from './shard.ts'
 import type { GroupEntry } from './shard.ts'
 
-/** A JoinGroup or SyncGroup without what the coordinator adds. */
+/** A JoinGroup without what the coordinator adds. */
 export type JoinRequest = Omit<JoinEvent, 'at' | 'ticket' | 'freshMemberId'>
+/** A SyncGroup without what the coordinator adds. */
 export type SyncRequest = Omit<SyncEvent, 'at' | 'ticket'>
 
 /** What a waiting request is told: its result, or the code with which the partition was lost. */

@@ -1,12 +1,13 @@
 // What the logs of partitions share: the disk, the write cache, the journal, and the few things the
-// store does for them. An interface, so that a partition's log knows no more of the store than this.
+// store does for them. An interface, so that a partition's log knows no more of the store than
+// this.
 import type { Offset } from '../base/units.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Crypto } from '../ports/crypto.ts'
-import type { BatchCursor } from './batch-cursor.ts'
-import type { Journal } from './journal.ts'
-import type { IndexCache } from './sealed-segment.ts'
-import type { SegmentHost } from './segment-bytes.ts'
+import type { BatchCursor } from './cache/batch-cursor.ts'
+import type { Journal } from './journal/journal.ts'
+import type { IndexCache } from './segment/sealed-segment.ts'
+import type { SegmentHost } from './cache/segment-bytes.ts'
 
 /** When an append counts as held by this replica. */
 export type AckAfter = 'fsync' | 'write' | 'memory'

@@ -13,22 +13,25 @@ import type { Crypto } from '../ports/crypto.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Counter, Histogram, Telemetry } from '../ports/telemetry.ts'
 import { LATENCY_BUCKETS_S } from '../ports/telemetry.ts'
-import { Arena } from './arena.ts'
-import { BatchCursor } from './batch-cursor.ts'
-import { DiskReader } from './disk-reader.ts'
-import { Checkpointer } from './checkpointer.ts'
+import { Arena } from './cache/arena.ts'
+import { BatchCursor } from './cache/batch-cursor.ts'
+import { DiskReader } from './cache/disk-reader.ts'
+import { Checkpointer } from './journal/checkpointer.ts'
 import { Directories } from './directories.ts'
-import { Journal } from './journal.ts'
-import type { JournalOptions, JournalStart } from './journal.ts'
+import { Journal } from './journal/journal.ts'
+import type { JournalOptions } from './journal/journal.ts'
 import type { DirtyLog, LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
 import { partitionDirectory } from './log-host.ts'
 import { saveLogStart } from './log-start.ts'
-import { replayJournal } from './journal-recovery.ts'
-import { PartitionOpening, openPartition } from './open-partition.ts'
+import { openPartition } from './open-partition.ts'
 import type { PartitionLog } from './partition-log.ts'
-import { IndexCache } from './sealed-segment.ts'
-import type { SegmentBytes } from './segment-bytes.ts'
-import { chunkClassFor } from './segment-bytes.ts'
+import { Pressure } from './pressure.ts'
+import type { LogRecovery } from './recovery.ts'
+import { recoverLogs } from './recovery.ts'
+import { FreeSpace } from './free-space.ts'
+import { IndexCache } from './segment/sealed-segment.ts'
+import type { SegmentBytes } from './cache/segment-bytes.ts'
+import { chunkClassFor } from './cache/segment-bytes.ts'
 
 /** Sizes and reserves of a store. */
 export interface LogStoreOptions {
@@ -50,21 +53,6 @@ export interface LogStoreDeps {
   readonly crypto: Crypto
   readonly telemetry: Telemetry
 }
-
-/** What recovery needs to know of the world outside the log. */
-export interface LogRecovery {
-  /** The last shutdown was clean: the journal holds nothing that segments do not have. */
-  readonly clean: boolean
-  /** Settings of a partition; null when the metadata no longer knows it. */
-  settingsOf(identity: PartitionIdentity): LogSettings | null
-}
-
-/** Where producers are held back, as fractions of the cache that cannot be evicted. */
-const PRESS_AT = 0.7
-const RELIEVE_AT = 0.5
-const FREE_SPACE_EVERY_MS = 1000
-/** How long after a vain attempt to make room the next one begins. */
-const PRESS_AGAIN_MS = 5
 
 /** The logs of one broker. */
 export class LogStore implements LogHost {
@@ -91,15 +79,12 @@ export class LogStore implements LogHost {
   #syncQueue: { readonly log: DirtyLog; readonly end: Offset; readonly position: number }[] = []
   #syncHead = 0
   #syncStartedMs = 0
-  #pressed = false
-  #relief: (() => void)[] = []
+  readonly #pressure: Pressure
   #failure: Error | null = null
   #closed = false
-  #full = false
-  #stopFreeSpace: () => void = () => undefined
+  readonly #space: FreeSpace
   #onFailure: (error: Error) => void
   readonly #background = new Set<Promise<void>>()
-  readonly #retrying = new Set<SegmentBytes>()
   readonly #appended: Counter
   readonly #syncSeconds: Histogram
 
@@ -126,6 +111,17 @@ export class LogStore implements LogHost {
       clock: deps.clock,
       onFailure: (error) => this.#writeTrouble(error),
     })
+    this.#space = new FreeSpace(deps.disk, deps.clock, options.diskReserveBytes, (error) =>
+      this.#fail('Cannot tell how much disk is free', error),
+    )
+    this.#pressure = new Pressure(this.arena, {
+      clock: deps.clock,
+      journalPressed: () => this.journal.pressed,
+      stopped: () => this.#closed || this.#failure !== null,
+      checkpoint: () => this.#checkpointer.run(this.journal, options.journal),
+      logs: () => this.#logs.values(),
+      background: (name, work) => this.background(name, work),
+    })
     this.#appended = deps.telemetry.counter(
       'stratalog_log_turns_total',
       'Turns in which something was appended.',
@@ -149,7 +145,10 @@ export class LogStore implements LogHost {
     onFailure: (error: Error) => void,
   ): Promise<LogStore> {
     const store = new LogStore(deps, options, onFailure)
-    const start = await store.#recover(recovery)
+    const journal = { fileBytes: options.journal.fileBytes }
+    const start = await recoverLogs(store, journal, recovery, deps.telemetry, (key, log) => {
+      store.#logs.set(key, log)
+    })
     store.#journal = await Journal.open(
       deps.disk,
       options.journal,
@@ -162,41 +161,8 @@ export class LogStore implements LogHost {
       start,
     )
     store.#registerGauges()
-    store.#watchFreeSpace()
+    store.#space.start()
     return store
-  }
-
-  async #recover(recovery: LogRecovery): Promise<JournalStart> {
-    const openings = new Map<string, PartitionOpening | null>()
-    const replayed = await replayJournal(
-      this.disk,
-      this.crypto,
-      { fileBytes: this.#options.journal.fileBytes, skip: recovery.clean },
-      async (frame, payload) => {
-        const identity = { topicId: frame.topicId, index: frame.partition }
-        const key = partitionDirectory(identity)
-        let opening = openings.get(key)
-        if (opening === undefined) {
-          const settings = recovery.settingsOf(identity)
-          opening =
-            settings === null ? null : await PartitionOpening.begin(this, identity, settings)
-          openings.set(key, opening)
-        }
-        await opening?.replay(frame, payload)
-      },
-    )
-    for (const [key, opening] of openings) {
-      if (opening === null) continue
-      const log = await opening.finish()
-      await log.persist()
-      this.#logs.set(key, log)
-    }
-    if (!recovery.clean) {
-      const { frames, bytes, torn } = replayed
-      const partitions = openings.size
-      this.#telemetry.log('info', 'journal replayed', { frames, bytes, torn, partitions })
-    }
-    return replayed.start
   }
 
   get journal(): Journal {
@@ -220,18 +186,17 @@ export class LogStore implements LogHost {
 
   /** The disk is below its reserve: refuse produce, go on serving reads. */
   get full(): boolean {
-    return this.#full
+    return this.#space.full
   }
 
   /** Memory or journal is short: stop reading from producers until `onRelief`. */
   get pressed(): boolean {
-    return this.#pressed
+    return this.#pressure.pressed
   }
 
   /** Calls `run` once the store is no longer pressed; at once if it is not. */
   onRelief(run: () => void): void {
-    if (this.#pressed) this.#relief.push(run)
-    else run()
+    this.#pressure.onRelief(run)
   }
 
   /** All logs that are open. */
@@ -325,16 +290,15 @@ export class LogStore implements LogHost {
 
   onWriteFailure(segment: SegmentBytes, error: unknown): void {
     if (error instanceof OperatingError && error.kind === 'full') {
-      this.#full = true
-      this.#retrying.add(segment)
-      this.#updatePressure()
+      this.#space.ranOut(segment)
+      this.#pressure.update()
       return
     }
     this.#fail(`Cannot write segment ${segment.path}`, error)
   }
 
   onFlushed(): void {
-    if (this.#pressed) this.#updatePressure()
+    if (this.#pressure.pressed) this.#pressure.update()
   }
 
   /** Ends the turn: one journal write for all appends, then the acknowledgements it allows. */
@@ -376,9 +340,7 @@ export class LogStore implements LogHost {
     }
     dirty.length = 0
     if (sync) this.#requestSync()
-    if (this.arena.heldBytes > this.arena.capacityBytes * RELIEVE_AT || journal.pressed) {
-      this.#updatePressure()
-    }
+    this.#pressure.updateIfHigh()
   }
 
   #requestSync(): void {
@@ -428,67 +390,13 @@ export class LogStore implements LogHost {
   #onRotate(): void {
     if (this.#closed || this.#journal === null) return
     this.#checkpointer.run(this.journal, this.#options.journal)
-    this.#updatePressure()
-  }
-
-  #updatePressure(): void {
-    const { heldBytes, capacityBytes } = this.arena
-    const journal = this.journal
-    if (!this.#pressed) {
-      if (heldBytes > capacityBytes * RELIEVE_AT) this.#makeRoom()
-      this.#pressed = heldBytes > capacityBytes * PRESS_AT || journal.pressed
-      if (journal.pressed) this.#checkpointer.run(journal, this.#options.journal)
-      return
-    }
-    if (heldBytes > capacityBytes * RELIEVE_AT) {
-      this.#makeRoom()
-      return
-    }
-    // A checkpoint relieves the journal, and tells when it has.
-    if (journal.pressed) {
-      this.#checkpointer.run(journal, this.#options.journal)
-      return
-    }
-    this.#pressed = false
-    const waiting = this.#relief
-    this.#relief = []
-    for (const run of waiting) run()
-  }
-
-  #makingRoom = false
-
-  /** Flushes open chunks so that they can be let go; those that hold nothing else go first. */
-  #makeRoom(): void {
-    if (this.#makingRoom || this.#closed) return
-    this.#makingRoom = true
-    const enough = (): boolean =>
-      this.arena.heldBytes < this.arena.capacityBytes * (RELIEVE_AT * 0.8)
-    const work = async (): Promise<void> => {
-      const all = [...this.#logs.values()].map((log) => log.active.bytes)
-      const logs = all.filter((bytes) => bytes.chunks.length > 0)
-      logs.sort((a, b) => Number(a.chunks.length > 1) - Number(b.chunks.length > 1))
-      for (const bytes of logs) {
-        if (enough() || this.#failure !== null) return
-        await bytes.flush()
-        bytes.shrink()
-      }
-    }
-    this.background(
-      'make room',
-      work().finally(() => {
-        this.#makingRoom = false
-        if (!this.#pressed || this.#closed) return
-        if (enough()) this.#updatePressure()
-        // Readers still hold what could go, or the journal is behind: look again a little later.
-        else this.clock.after(PRESS_AGAIN_MS, () => this.#updatePressure())
-      }),
-    )
+    this.#pressure.update()
   }
 
   /** Trouble that may pass, such as a full disk; anything else latches the store. */
   #writeTrouble(error: unknown): void {
     if (error instanceof OperatingError && error.kind === 'full') {
-      this.#full = true
+      this.#space.ranOut(null)
       return
     }
     if (error instanceof OperatingError && error.kind === 'closed') return
@@ -500,24 +408,6 @@ export class LogStore implements LogHost {
     this.#failure = new OperatingError('broken', `${what}: ${String(error)}`, error)
     this.#telemetry.log('error', 'log store failed', { error: String(error) })
     this.#onFailure(this.#failure)
-  }
-
-  #watchFreeSpace(): void {
-    const look = (): void => {
-      this.disk.freeBytes().then(
-        (free) => {
-          this.#full = free < this.#options.diskReserveBytes
-          if (!this.#full && this.#retrying.size > 0) {
-            const segments = [...this.#retrying]
-            this.#retrying.clear()
-            for (const segment of segments) segment.retryWrites()
-          }
-          if (!this.#closed) this.#stopFreeSpace = this.clock.after(FREE_SPACE_EVERY_MS, look)
-        },
-        (error: unknown) => this.#fail('Cannot tell how much disk is free', error),
-      )
-    }
-    look()
   }
 
   #registerGauges(): void {
@@ -537,7 +427,7 @@ export class LogStore implements LogHost {
     )
     gauge('stratalog_log_partitions', 'Partition logs open.', () => this.#logs.size)
     gauge('stratalog_log_disk_full', '1 while the disk is below its reserve.', () =>
-      this.#full ? 1 : 0,
+      this.#space.full ? 1 : 0,
     )
   }
 
@@ -546,7 +436,7 @@ export class LogStore implements LogHost {
     if (this.#closed) return
     if (this.#scheduled) this.#commit()
     this.#closed = true
-    this.#stopFreeSpace()
+    this.#space.stop()
     for (const cancel of this.#flushTimers.values()) cancel()
     this.#flushTimers.clear()
     await Promise.allSettled(this.#opening.values())
@@ -563,7 +453,9 @@ export class LogStore implements LogHost {
     await this.#checkpointer.stop()
     await Promise.all(this.#background)
     await this.journal.close()
-    if (failure !== null && failure !== this.#failure) throw failure
+    if (failure !== null && failure !== this.#failure) {
+      throw new OperatingError('broken', 'Cannot close the log', failure)
+    }
     const clean = failure === null
     assert(!clean || this.arena.unflushedBytes === 0, 'A closed store has flushed everything')
   }

@@ -1,7 +1,7 @@
 // Opens one partition's log from its directory: sealed segments by their footers, the others from
-// their last checkpoint by a scan of what follows, and behind that the frames that the journal still
-// has. A torn end is cut. Damage below data that is known to have been acknowledged is never cut: the
-// partition refuses to open and says where, and nothing on disk is touched.
+// their last checkpoint by a scan of what follows, and behind that the frames that the journal
+// still has. A torn end is cut. Damage below data that is known to have been acknowledged is never
+// cut: the partition refuses to open and says where, and nothing on disk is touched.
 //
 //   begin ──▶ (replay a frame)* ──▶ finish
 import { assert, must } from '../base/assert.ts'
@@ -11,22 +11,22 @@ import type { Offset } from '../base/units.ts'
 import type { Crypto } from '../ports/crypto.ts'
 import type { DiskFile } from '../ports/disk.ts'
 import { DIRECT_ALIGNMENT, pageAlignedPiece } from '../ports/disk.ts'
-import { AbortedList } from './aborted.ts'
-import { baseOffsetOf, batchBytesOf, lastOffsetDeltaOf } from './batch-view.ts'
-import { scanFile } from './batch-scan.ts'
-import type { Frame } from './journal-format.ts'
-import { FrameKind } from './journal-format.ts'
+import { AbortedList } from './state/aborted.ts'
+import { baseOffsetOf, batchBytesOf, lastOffsetDeltaOf } from './segment/batch-view.ts'
+import { scanFile } from './segment/batch-scan.ts'
+import type { Frame } from './journal/journal-format.ts'
+import { FrameKind } from './journal/journal-format.ts'
 import type { LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
 import { partitionDirectory } from './log-host.ts'
 import { loadLogStart } from './log-start.ts'
 import { PartitionLog } from './partition-log.ts'
-import { PRODUCERS_MAX, PartitionState } from './partition-state.ts'
+import { PRODUCERS_MAX, PartitionState } from './state/partition-state.ts'
 import { Segment, segmentPath, tailPath } from './segment.ts'
-import { SegmentBuilder } from './segment-builder.ts'
-import { SegmentBytes } from './segment-bytes.ts'
-import { SectionKind, decodeFooter, looksSealed, sectionOf } from './segment-format.ts'
-import { SealedSegment } from './sealed-segment.ts'
-import { SegmentTail } from './segment-tail.ts'
+import { SegmentBuilder } from './segment/segment-builder.ts'
+import { SegmentBytes } from './cache/segment-bytes.ts'
+import { SectionKind, decodeFooter, looksSealed, sectionOf } from './segment/segment-format.ts'
+import { SealedSegment } from './segment/sealed-segment.ts'
+import { SegmentTail } from './segment/segment-tail.ts'
 
 /** Bytes of the section that holds an empty list of aborted transactions. */
 const EMPTY_ABORTED_BYTES = 4

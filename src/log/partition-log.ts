@@ -13,13 +13,13 @@ import {
   batchBytesOf,
   lastOffsetDeltaOf,
   maxTimestampOf,
-} from './batch-view.ts'
-import type { Journal, JournalOwner } from './journal.ts'
-import { FrameKind, uuidBytes } from './journal-format.ts'
+} from './segment/batch-view.ts'
+import type { Journal, JournalOwner } from './journal/journal.ts'
+import { FrameKind, uuidBytes } from './journal/journal-format.ts'
 import type { DirtyLog, LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
 import { Segment } from './segment.ts'
-import type { PartitionState } from './partition-state.ts'
-import type { SegmentBytes } from './segment-bytes.ts'
+import type { PartitionState } from './state/partition-state.ts'
+import type { SegmentBytes } from './cache/segment-bytes.ts'
 
 /** What the leader of a partition hears from its local log. */
 export interface LogListener {

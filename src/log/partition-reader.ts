@@ -1,36 +1,19 @@
 // Reads of one partition: finds the batch that contains an offset and hands out whole batches from
-// it on. Bytes in the write cache are borrowed, not copied, and pinned until they were sent; what is
-// only in a file comes through the disk reader. A reader that goes on where it stopped finds its
-// place by a small table of hints instead of a search.
+// it on. Bytes in the write cache are borrowed and pinned until they were sent, or copied once
+// readers have pinned as much of it as they may; what is only in a file comes through the disk
+// reader. A reader that goes on where it stopped finds its place by a small table of hints.
 import { assert, must } from '../base/assert.ts'
 import type { Offset } from '../base/units.ts'
 import { offset } from '../base/units.ts'
-import type { Chunk } from './arena.ts'
-import { BatchCursor } from './batch-cursor.ts'
-import type { DiskReader } from './disk-reader.ts'
+import type { Chunk } from './cache/arena.ts'
+import { type BatchCursor } from './cache/batch-cursor.ts'
+import type { DiskReader } from './cache/disk-reader.ts'
 import type { PartitionLog } from './partition-log.ts'
+import type { LogRead, ReadLimits } from './cache/log-read.ts'
 import type { Segment } from './segment.ts'
 
 /** Readers' places remembered per partition. */
 const HINTS = 8
-
-/** Whole batches, borrowed until `release`. */
-export interface LogRead {
-  readonly parts: readonly Uint8Array[]
-  readonly bytes: number
-  /** Exclusive end of the last batch; the offset asked for when there is none. */
-  readonly nextOffset: Offset
-  release(): void
-}
-
-/** How much a read may return. */
-export interface ReadLimits {
-  /** Exclusive bound of offsets: a batch boundary. */
-  readonly end: Offset
-  readonly maxBytes: number
-  /** Return the first batch even if it is larger than `maxBytes`. */
-  readonly atLeastOne: boolean
-}
 
 const nothing = (): void => undefined
 
@@ -160,14 +143,22 @@ export class PartitionReader {
       more = cursor.next()
     }
     if (end === start) return emptyRead(from)
+    this.#hint(nextOffset, segment, end)
+    if (!bytes.host.arena.mayPin(end - start)) {
+      // Slow readers hold their share of the cache already: this one takes a copy.
+      const copy = new Uint8Array(end - start)
+      bytes.copy(start, copy)
+      return { parts: [copy], bytes: end - start, nextOffset, release: nothing }
+    }
     const parts: Uint8Array[] = []
     const pinned: Chunk[] = []
     bytes.views(start, end, parts, pinned)
-    this.#hint(nextOffset, segment, end)
     return { parts, bytes: end - start, nextOffset, release: () => bytes.unpin(pinned) }
   }
 
-  /** The last known batch boundary that a read from `start` may reach without looking at headers. */
+  /**
+   * The last known batch boundary that a read from `start` may reach without looking at headers.
+   */
   #jump(segment: Segment, start: number, stop: number, end: Offset): number {
     const index = segment.index
     if (index === null) return -1

@@ -6,16 +6,16 @@
 import { assert, must } from '../base/assert.ts'
 import type { Offset } from '../base/units.ts'
 import { offset } from '../base/units.ts'
-import { AbortedList } from './aborted.ts'
+import { AbortedList } from './state/aborted.ts'
 import type { LogHost, PartitionIdentity } from './log-host.ts'
 import { offsetName, partitionDirectory } from './log-host.ts'
-import type { PartitionState } from './partition-state.ts'
-import { SealedSegment, sealTrailer } from './sealed-segment.ts'
-import { SegmentBuilder } from './segment-builder.ts'
-import { SegmentBytes } from './segment-bytes.ts'
-import { FOOTER_BYTES, decodeFooter } from './segment-format.ts'
-import { SegmentTail } from './segment-tail.ts'
-import type { SparseIndex } from './sparse-index.ts'
+import type { PartitionState } from './state/partition-state.ts'
+import { SealedSegment, sealTrailer } from './segment/sealed-segment.ts'
+import { SegmentBuilder } from './segment/segment-builder.ts'
+import { SegmentBytes } from './cache/segment-bytes.ts'
+import { FOOTER_BYTES, decodeFooter } from './segment/segment-format.ts'
+import { SegmentTail } from './segment/segment-tail.ts'
+import type { SparseIndex } from './segment/sparse-index.ts'
 import type { DiskFile } from '../ports/disk.ts'
 
 /** Data appended since the last sidecar checkpoint that makes another one worth its write. */
@@ -178,7 +178,9 @@ export class Segment {
     )
   }
 
-  /** Makes everything appended so far durable, and leaves a checkpoint where it shortens recovery. */
+  /**
+   * Makes everything appended so far durable, and leaves a checkpoint where it shortens recovery.
+   */
   async persist(state: PartitionState): Promise<void> {
     if (this.#sealed !== null || this.#removed) return
     if (this.#trailer !== null) return this.seal()

@@ -38,8 +38,7 @@ export async function findTimestamp(
     const found = await scan(reader, start, end, (bytes, at) => {
       if (header.maxTimestamp(bytes, at) < timestampMs) return null
       const source = { compression: tools.compression, decompressedMax: DECOMPRESSED_MAX }
-      const hit = findTimestampInBatch(bytes, at, timestampMs, source)
-      return hit !== null && hit.offset >= log.logStart ? hit : null
+      return findTimestampInBatch(bytes, at, timestampMs, source, log.logStart)
     })
     if (found !== null) return found
   }
@@ -57,6 +56,8 @@ export async function findMaxTimestamp(
   for (const segment of log.segments) {
     if (segment.end > log.logStart) largest = Math.max(largest, segment.maxTimestamp)
   }
+  if (largest < 0) return null
+  const source = { compression: tools.compression, decompressedMax: DECOMPRESSED_MAX }
   for (const segment of [...log.segments]) {
     if (segment.end <= log.logStart || segment.maxTimestamp < largest) continue
     const index = await segment.loadIndex()
@@ -65,12 +66,21 @@ export async function findMaxTimestamp(
     const start = offset(Math.max(index.offsetAt(entry), log.logStart))
     const found = await scan(reader, start, end, (bytes, at) => {
       if (header.maxTimestamp(bytes, at) < largest) return null
-      const source = { compression: tools.compression, decompressedMax: DECOMPRESSED_MAX }
-      return maxTimestampInBatch(bytes, at, source)
+      const hit = maxTimestampInBatch(bytes, at, source, log.logStart)
+      return hit?.timestampMs === largest ? hit : null
     })
     if (found !== null) return found
   }
-  return null
+  // The record that the segments remember lies outside of what may be read: look at all that is in.
+  let best: FoundRecord | null = null
+  await scan(reader, log.logStart, end, (bytes, at) => {
+    if (best !== null && header.maxTimestamp(bytes, at) <= best.timestampMs) return null
+    const hit = maxTimestampInBatch(bytes, at, source, log.logStart)
+    if (hit === null || (best !== null && hit.timestampMs <= best.timestampMs)) return null
+    best = { ...hit, leaderEpoch: header.leaderEpoch(bytes, at) }
+    return null
+  })
+  return best
 }
 
 async function scan(

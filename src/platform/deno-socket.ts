@@ -180,9 +180,13 @@ class DenoConnection implements Connection {
       try {
         count = await this.#conn.read(memory)
       } catch (error) {
-        return this.#close(asError(error))
+        this.#close(asError(error))
+        return
       }
-      if (count === null) return this.#peerEnded()
+      if (count === null) {
+        this.#peerEnded()
+        return
+      }
       if (!this.#ended) this.#handler?.onBytes(memory.subarray(0, count))
     }
   }
@@ -210,7 +214,8 @@ class DenoConnection implements Connection {
         }
       } catch (error) {
         for (const item of items) item.written?.()
-        return this.#close(asError(error))
+        this.#close(asError(error))
+        return
       }
       backlogged = true
       for (const item of items) item.written?.()

@@ -14,7 +14,9 @@ import { DIRECT_ALIGNMENT } from '../ports/disk.ts'
 import type { DiskFile } from '../ports/disk.ts'
 import { diskError, errnoOf } from './disk-error.ts'
 
-/** Most buffers in one writev call: below IOV_MAX, 1024 on Linux, which two runtimes do not mind. */
+/**
+ * Most buffers in one writev call: below IOV_MAX, 1024 on Linux, which two runtimes do not mind.
+ */
 const WRITEV_PARTS_MAX = 1000
 
 /** Largest single read or write call: the kernel stops just below 2 GiB anyhow. */

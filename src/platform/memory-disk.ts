@@ -67,7 +67,7 @@ class MemoryDisk implements Disk {
   async makeDirectory(path: string): Promise<void> {
     let at = this.#root
     for (const name of names(path)) {
-      const next = at.get(name) ?? new Map()
+      const next = at.get(name) ?? (new Map() as Directory)
       if (!(next instanceof Map)) throw failure('refused', 'make the directory', path)
       at.set(name, next)
       at = next

@@ -94,7 +94,7 @@ interface Receiver {
 
 const onread = (receiver: Receiver): net.OnReadOpts => ({
   // The type asks for a Buffer; the code takes any Uint8Array.
-  buffer: () => (receiver.connection?.receiveMemory() ?? sharedMemory()) as Buffer,
+  buffer: () => receiver.connection?.receiveMemory() ?? sharedMemory(),
   callback: (count, memory) => {
     receiver.connection?.received(count, memory)
     return true

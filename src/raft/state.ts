@@ -128,7 +128,7 @@ export function send(s: State, draft: Draft<Message>): void {
   assert(draft.to !== s.options.id, 'A node sends to itself')
   assert(draft.to !== NOBODY, 'A node sends to nobody')
   const { id, disk } = s.options
-  s.outbox.push({ ...draft, from: id, disk, term: draft.term ?? s.term } as Message)
+  s.outbox.push({ ...draft, from: id, disk, term: draft.term ?? s.term })
 }
 
 /** The membership in force. */

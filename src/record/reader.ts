@@ -52,14 +52,16 @@ export function* readBatch(
 }
 
 /**
- * The first record of the batch at `at` whose timestamp is `timestampMs` or later; null when there
- * is none. Batches whose max timestamp is smaller are not decompressed. Throws as `readBatch`.
+ * The first record of the batch at `at`, at offset `from` or behind it, whose timestamp is
+ * `timestampMs` or later; null when there is none. Batches whose max timestamp is smaller are not
+ * decompressed. Throws as `readBatch`.
  */
 export function findTimestampInBatch(
   bytes: Uint8Array,
   at: number,
   timestampMs: number,
   source: SectionSource,
+  from = 0,
 ): TimedRecord | null {
   if (header.maxTimestamp(bytes, at) < timestampMs) return null
   const times = timesOf(bytes, at)
@@ -68,25 +70,30 @@ export function findTimestampInBatch(
     const time = times.fixed ?? times.base + cursor.timestampDelta
     if (time < timestampMs) continue
     const offset = (header.baseOffset(bytes, at) + cursor.offsetDelta) as Offset
+    if (offset < from) continue
     return { offset, timestampMs: time }
   }
   return null
 }
 
 /**
- * The first record of the batch at `at` that has the largest timestamp; null when the batch has no
- * records or none of them has a timestamp. Throws as `readBatch`.
+ * The first record with the largest timestamp of those in the batch at `at` that stand at offset
+ * `from` or behind it; null when there are none or none of them has a timestamp. Throws as
+ * `readBatch`.
  */
 export function maxTimestampInBatch(
   bytes: Uint8Array,
   at: number,
   source: SectionSource,
+  from = 0,
 ): TimedRecord | null {
   const times = timesOf(bytes, at)
   const cursor = new RecordCursor(recordsSection(bytes, at, source))
+  const leastDelta = from - header.baseOffset(bytes, at)
   let max: number = header.NONE
   let maxDelta = -1
   while (cursor.next()) {
+    if (cursor.offsetDelta < leastDelta) continue
     const time = times.fixed ?? times.base + cursor.timestampDelta
     if (time <= max) continue
     max = time

@@ -8,7 +8,7 @@ import { assert } from '../base/assert.ts'
 import { ErrorCode } from '../base/error-codes.ts'
 import type { LeaderEpoch, Offset } from '../base/units.ts'
 import { offset } from '../base/units.ts'
-import type { AbortedSpan } from '../log/aborted.ts'
+import type { AbortedSpan } from '../log/state/aborted.ts'
 import type { LogListener, PartitionLog } from '../log/partition-log.ts'
 import type { PartitionReader } from '../log/partition-reader.ts'
 import { findMaxTimestamp, findTimestamp } from '../log/timestamp-search.ts'
@@ -147,6 +147,11 @@ export class Leader implements Partition, LogListener {
     if (!validateBatch(batch, rules, this.#tools, verdict)) {
       outcome.badRecordIndexes = verdict.badIndexes
       return this.#refuse(verdict.code, verdict.message)
+    }
+    if (verdict.transactional) {
+      // No coordinator is served that could end it, and readers of committed records would wait
+      // for its end for ever.
+      return this.#refuse(ErrorCode.INVALID_TXN_STATE, 'Transactions are not served')
     }
     if (verdict.producerId >= 0 && this.#checkProducer(verdict)) return outcome
     return this.#appendValid(batch, nowMs)

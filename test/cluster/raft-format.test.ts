@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { term } from '../../src/base/units.ts'
-import * as format from '../../src/cluster/raft-format.ts'
+import * as format from '../../src/cluster/raft/raft-format.ts'
 import { membership } from '../../src/raft/membership.ts'
 import type { Entry } from '../../src/raft/messages.ts'
 import { run } from '../fuzz/targets/raft-storage.ts'

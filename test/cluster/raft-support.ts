@@ -1,9 +1,9 @@
 // A single-node metadata quorum over the test disk, with a clock whose turns are microtasks.
 import { term } from '../../src/base/units.ts'
-import type { RaftDriverOptions } from '../../src/cluster/raft-driver.ts'
-import { RaftDriver } from '../../src/cluster/raft-driver.ts'
-import type { RaftStorageOptions, Recovered } from '../../src/cluster/raft-storage.ts'
-import { RaftStorage } from '../../src/cluster/raft-storage.ts'
+import type { RaftDriverOptions } from '../../src/cluster/raft/raft-driver.ts'
+import { RaftDriver } from '../../src/cluster/raft/raft-driver.ts'
+import type { RaftStorageOptions, Recovered } from '../../src/cluster/raft/raft-storage.ts'
+import { RaftStorage } from '../../src/cluster/raft/raft-storage.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import { membership } from '../../src/raft/membership.ts'
 import type { Entry } from '../../src/raft/messages.ts'

@@ -2,9 +2,9 @@
 // show. Time passes only by `fire`, so nothing here waits.
 import { expect, test } from 'vitest'
 import { OperatingError } from '../../src/base/errors.ts'
-import type { RaftDriverOptions } from '../../src/cluster/raft-driver.ts'
-import { RaftDriver } from '../../src/cluster/raft-driver.ts'
-import { RaftStorage } from '../../src/cluster/raft-storage.ts'
+import type { RaftDriverOptions } from '../../src/cluster/raft/raft-driver.ts'
+import { RaftDriver } from '../../src/cluster/raft/raft-driver.ts'
+import { RaftStorage } from '../../src/cluster/raft/raft-storage.ts'
 import { membership } from '../../src/raft/membership.ts'
 import { CrashDisk } from './crash-disk.ts'
 import { TestClock, bytesOf, storageOptions } from './raft-support.ts'

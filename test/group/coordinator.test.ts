@@ -325,7 +325,7 @@ describe('commitOffsets() and fetchOffsets()', () => {
     expect(offsetsOf(fetched.result as FetchReply)).toEqual([7])
   })
 
-  test('put the commits of a turn, and those that come meanwhile, into one append each', async () => {
+  test('put the commits of a turn, and later ones meanwhile, into one append each', async () => {
     const broker = await new Broker({ offsetsPartitions: 1 }).lead()
     broker.log.holds = true
     const seen = Array.from({ length: 500 }, (_, i) =>

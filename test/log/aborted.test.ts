@@ -4,7 +4,7 @@ import { FormatError } from '../../src/base/errors.ts'
 import { Reader } from '../../src/base/reader.ts'
 import { offset } from '../../src/base/units.ts'
 import { Writer } from '../../src/base/writer.ts'
-import { AbortedList, type AbortedSpan } from '../../src/log/aborted.ts'
+import { AbortedList, type AbortedSpan } from '../../src/log/state/aborted.ts'
 
 /** Aborted transactions with true last stable offsets, from random beginnings and lengths. */
 const anySpans = fc

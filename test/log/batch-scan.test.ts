@@ -1,9 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { leaderEpoch, offset } from '../../src/base/units.ts'
-import { BatchFault } from '../../src/log/batch-check.ts'
-import { scanBytes, scanFile, startingAt, type ScanResult } from '../../src/log/batch-scan.ts'
-import { markerOf } from '../../src/log/batch-view.ts'
+import { BatchFault } from '../../src/log/segment/batch-check.ts'
+import {
+  scanBytes,
+  scanFile,
+  startingAt,
+  type ScanResult,
+} from '../../src/log/segment/batch-scan.ts'
+import { markerOf } from '../../src/log/segment/batch-view.ts'
 import { crypto, filler, flipped, joined, makeBatch, makeMarker, MemoryFile } from './batches.ts'
 
 const log = (count: number, size = 200): Uint8Array[] =>

@@ -5,7 +5,7 @@ import { FormatError } from '../../src/base/errors.ts'
 import { Reader } from '../../src/base/reader.ts'
 import { leaderEpoch, offset } from '../../src/base/units.ts'
 import { Writer } from '../../src/base/writer.ts'
-import { Lineage } from '../../src/log/lineage.ts'
+import { Lineage } from '../../src/log/state/lineage.ts'
 
 const lineageOf = (...entries: readonly (readonly [number, number])[]): Lineage => {
   const lineage = new Lineage()

@@ -5,9 +5,9 @@ import { FormatError } from '../../src/base/errors.ts'
 import { Reader } from '../../src/base/reader.ts'
 import { offset } from '../../src/base/units.ts'
 import { Writer } from '../../src/base/writer.ts'
-import type { AbortedSpan } from '../../src/log/aborted.ts'
-import { decodeProducers, encodeProducers } from '../../src/log/producer-snapshot.ts'
-import { advanceSequence, Producers, type ProducerBatch } from '../../src/log/producers.ts'
+import type { AbortedSpan } from '../../src/log/state/aborted.ts'
+import { decodeProducers, encodeProducers } from '../../src/log/state/producer-snapshot.ts'
+import { advanceSequence, Producers, type ProducerBatch } from '../../src/log/state/producers.ts'
 
 const LIMITS = { producersMax: 1_000, expirationMs: 86_400_000 }
 const INT32_MAX = 0x7fffffff

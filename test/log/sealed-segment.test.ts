@@ -3,14 +3,19 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FormatError, OperatingError } from '../../src/base/errors.ts'
 import { leaderEpoch, offset } from '../../src/base/units.ts'
-import { BATCH_BYTES_MAX, checkBatch } from '../../src/log/batch-check.ts'
-import { scanBytes } from '../../src/log/batch-scan.ts'
-import { baseOffsetOf, maxTimestampOf } from '../../src/log/batch-view.ts'
-import { IndexCache, SealedSegment, sealTrailer } from '../../src/log/sealed-segment.ts'
-import { SegmentBuilder } from '../../src/log/segment-builder.ts'
-import { FOOTER_BYTES, SectionKind, decodeFooter, sectionOf } from '../../src/log/segment-format.ts'
-import { hashFile } from '../../src/log/segment-hash.ts'
-import { verifySegment } from '../../src/log/segment-verify.ts'
+import { BATCH_BYTES_MAX, checkBatch } from '../../src/log/segment/batch-check.ts'
+import { scanBytes } from '../../src/log/segment/batch-scan.ts'
+import { baseOffsetOf, maxTimestampOf } from '../../src/log/segment/batch-view.ts'
+import { IndexCache, SealedSegment, sealTrailer } from '../../src/log/segment/sealed-segment.ts'
+import { SegmentBuilder } from '../../src/log/segment/segment-builder.ts'
+import {
+  FOOTER_BYTES,
+  SectionKind,
+  decodeFooter,
+  sectionOf,
+} from '../../src/log/segment/segment-format.ts'
+import { hashFile } from '../../src/log/segment/segment-hash.ts'
+import { verifySegment } from '../../src/log/segment/segment-verify.ts'
 import { crypto, flipped, joined, makeBatch, MemoryFile } from './batches.ts'
 import { LIMITS, buildSegment, emptyParts, sealedBytes } from './segments.ts'
 

@@ -10,8 +10,13 @@ import {
   encodeTrailer,
   looksSealed,
   sectionOf,
-} from '../../src/log/segment-format.ts'
-import { decodeHashes, encodeHashes, hashFile, hashRoot } from '../../src/log/segment-hash.ts'
+} from '../../src/log/segment/segment-format.ts'
+import {
+  decodeHashes,
+  encodeHashes,
+  hashFile,
+  hashRoot,
+} from '../../src/log/segment/segment-hash.ts'
 import { run } from '../fuzz/targets/segment.ts'
 import { crypto, filler, flipped, joined, MemoryFile } from './batches.ts'
 import { emptyParts } from './segments.ts'

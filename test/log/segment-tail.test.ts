@@ -4,11 +4,15 @@ import { describe, expect, it } from 'vitest'
 import { FormatError } from '../../src/base/errors.ts'
 import { offset } from '../../src/base/units.ts'
 import { Writer } from '../../src/base/writer.ts'
-import { scanBytes } from '../../src/log/batch-scan.ts'
-import { encodeProducers } from '../../src/log/producer-snapshot.ts'
-import { sealTrailer } from '../../src/log/sealed-segment.ts'
-import { CHECKPOINT_BYTES, SegmentTail, type TailOptions } from '../../src/log/segment-tail.ts'
-import type { TailParts } from '../../src/log/tail-block.ts'
+import { scanBytes } from '../../src/log/segment/batch-scan.ts'
+import { encodeProducers } from '../../src/log/state/producer-snapshot.ts'
+import { sealTrailer } from '../../src/log/segment/sealed-segment.ts'
+import {
+  CHECKPOINT_BYTES,
+  SegmentTail,
+  type TailOptions,
+} from '../../src/log/segment/segment-tail.ts'
+import type { TailParts } from '../../src/log/segment/tail-block.ts'
 import { crypto, flipped, joined, MemoryFile } from './batches.ts'
 import { LIMITS, emptyParts, grow } from './segments.ts'
 

@@ -1,12 +1,12 @@
 // Whole segments for these tests, built the way the log builds them.
 import { leaderEpoch, offset } from '../../src/base/units.ts'
-import { AbortedList } from '../../src/log/aborted.ts'
-import { Lineage } from '../../src/log/lineage.ts'
-import { Producers } from '../../src/log/producers.ts'
-import { sealTrailer } from '../../src/log/sealed-segment.ts'
-import { SegmentBuilder } from '../../src/log/segment-builder.ts'
-import type { SegmentHashes } from '../../src/log/segment-hash.ts'
-import type { TailParts } from '../../src/log/tail-block.ts'
+import { AbortedList } from '../../src/log/state/aborted.ts'
+import { Lineage } from '../../src/log/state/lineage.ts'
+import { Producers } from '../../src/log/state/producers.ts'
+import { sealTrailer } from '../../src/log/segment/sealed-segment.ts'
+import { SegmentBuilder } from '../../src/log/segment/segment-builder.ts'
+import type { SegmentHashes } from '../../src/log/segment/segment-hash.ts'
+import type { TailParts } from '../../src/log/segment/tail-block.ts'
 import { crypto, joined, makeBatch, makeMarker } from './batches.ts'
 
 export const LIMITS = { producersMax: 1_000, expirationMs: 86_400_000 }

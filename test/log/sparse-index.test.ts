@@ -2,8 +2,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FormatError } from '../../src/base/errors.ts'
 import { offset } from '../../src/base/units.ts'
-import { SegmentBuilder } from '../../src/log/segment-builder.ts'
-import { INDEX_ENTRY_BYTES, INDEX_INTERVAL_BYTES, SparseIndex } from '../../src/log/sparse-index.ts'
+import { SegmentBuilder } from '../../src/log/segment/segment-builder.ts'
+import {
+  INDEX_ENTRY_BYTES,
+  INDEX_INTERVAL_BYTES,
+  SparseIndex,
+} from '../../src/log/segment/sparse-index.ts'
 import { crypto, joined, makeBatch } from './batches.ts'
 
 interface Placed {

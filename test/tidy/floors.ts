@@ -43,12 +43,12 @@ const USERS_OF_BESIDE: Readonly<Record<string, readonly string[]>> = {
 
 /** Where each npm package may be imported. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  '@hono/node-server': ['src/main.ts', 'edge/entry'],
+  '@hono/node-server': ['src/platform', 'src/main.ts', 'edge/entry'],
   '@node-rs/crc32': ['src/platform'],
   '@platformatic/wasm-utils': ['src/platform'],
   'cli-table3': ['src/cli'],
   commander: ['src/cli'],
-  hono: ['edge', 'edge/entry', 'src/main.ts'],
+  hono: ['src/broker', 'edge', 'edge/entry', 'src/main.ts'],
   picocolors: ['src/cli'],
   pino: ['src/platform', 'src/main.ts'],
   yaml: ['src/config', 'src/cli'],

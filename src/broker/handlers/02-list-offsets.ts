@@ -1,7 +1,8 @@
-// ListOffsets, versions 1 to 11: where a partition begins and ends, and which record is the first at
-// or after a time. Negative timestamps ask for special places, which came with the versions; a special
-// that the request's version does not know is refused for its partition [L4].
+// ListOffsets, versions 1 to 11: where a partition begins and ends, and which record is the first
+// at or after a time. Negative timestamps ask for special places, which came with the versions; a
+// special that the request's version does not know is refused for its partition [L4].
 import { ErrorCode } from '../../base/error-codes.ts'
+import { repeated } from '../../cluster/decision.ts'
 import type { Leader } from '../../replication/leader.ts'
 import type {
   ListOffsetsPartition,
@@ -38,14 +39,17 @@ export const listOffsets =
     readonly leaders: LeaderLookup
   }): Handler<ListOffsetsRequest, Input<ListOffsetsResponse>> =>
   async ({ topics, isolationLevel }, { version }) => {
+    // A topic, too, may be named more than once.
+    const twice = repeated(
+      topics.flatMap(({ name, partitions }) =>
+        partitions.map(({ partitionIndex }) => `${name}/${partitionIndex}`),
+      ),
+    )
     const answered = topics.map(async ({ name, partitions }) => {
-      const counts = new Map<number, number>()
-      for (const { partitionIndex } of partitions) {
-        counts.set(partitionIndex, (counts.get(partitionIndex) ?? 0) + 1)
-      }
       const answers = partitions.map(async (wish) => {
-        const twice = (counts.get(wish.partitionIndex) ?? 0) > 1
-        if (twice) return failed(wish, ErrorCode.INVALID_REQUEST)
+        if (twice.has(`${name}/${wish.partitionIndex}`)) {
+          return failed(wish, ErrorCode.INVALID_REQUEST)
+        }
         const found = await deps.leaders.byName(name, wish.partitionIndex)
         if (typeof found === 'number') return failed(wish, found)
         return look(found, wish, version, isolationLevel === 1 ? 1 : 0)

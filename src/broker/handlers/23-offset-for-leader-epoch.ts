@@ -1,5 +1,5 @@
-// OffsetForLeaderEpoch, versions 2 to 4: where the records of an epoch end, so that a client can tell
-// whether what it read is still in the log (KIP-320) [E2].
+// OffsetForLeaderEpoch, versions 2 to 4: where the records of an epoch end, so that a client can
+// tell whether what it read is still in the log (KIP-320) [E2].
 import { ErrorCode } from '../../base/error-codes.ts'
 import { leaderEpoch } from '../../base/units.ts'
 import type {

@@ -12,7 +12,7 @@ export const deleteGroupsHandler =
   (coordinator: GroupCoordinator): Handler<DeleteGroupsRequest, DeleteGroupsResponse> =>
   async ({ groupsNames }) => {
     // All are begun before any is waited for, so that they share one append.
-    const codes = await Promise.all(groupsNames.map((groupId) => coordinator.delete(groupId)))
+    const codes = await Promise.all(groupsNames.map(async (groupId) => coordinator.delete(groupId)))
     const results = groupsNames.map((groupId, i) => ({ groupId, errorCode: codes[i] as number }))
     return { throttleTimeMs: 0, results }
   }

@@ -127,7 +127,9 @@ export interface Fetched {
   readonly bytes: number
 }
 
-/** Walks the batches of a whole Fetch v11 answer (without its prefix) that was asked at `offset`. */
+/**
+ * Walks the batches of a whole Fetch v11 answer (without its prefix) that was asked at `offset`.
+ */
 export function walkFetch(view: DataView, offset: number): Fetched {
   let at = 4 + 4
   const check = (code: number): void => {

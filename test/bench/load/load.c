@@ -503,7 +503,10 @@ static void run_produce(void) {
       planned = 1;
     }
     struct epoll_event events[64];
-    if (opt.acks == 0 && opt.rate == 0) wait = 1000000;
+    if (opt.acks == 0 && opt.rate == 0 && t < end) {
+      // Nobody answers: go on at once while any socket has room.
+      for (int i = 0; i < opt.connections; i++) wait = all[i].awaits_room ? wait : 0;
+    }
     int count = wait_for_events(events, 64, wait);
     for (int i = 0; i < count; i++) {
       Connection *c = events[i].data.ptr;

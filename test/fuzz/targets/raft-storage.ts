@@ -2,7 +2,7 @@
 // entries. A reader may refuse with `corrupt` or `refused`, a membership with FormatError, nothing
 // else. Where a checksum would stop every random input at the door, it is made right first.
 import { FormatError, OperatingError } from '../../../src/base/errors.ts'
-import * as format from '../../../src/cluster/raft-format.ts'
+import * as format from '../../../src/cluster/raft/raft-format.ts'
 import { decodeMembership, encodeMembership } from '../../../src/raft/membership.ts'
 import { crc32c } from '../../cluster/crash-disk.ts'
 

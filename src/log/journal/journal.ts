@@ -1,0 +1,469 @@
+// The one append-only log that all partitions of a broker share, so that one sync makes the
+// appends of thousands of partitions durable. Frames are staged during a turn and written at its
+// end in one call; a sync runs beside the turns and covers whatever was written when it began.
+//
+// Files have a fixed size, are filled with zeros ahead of use and are recycled once every append
+// in them is durable in its segment: rewriting allocated pages is several times faster than growing
+// a file. When no recycled file is ready the current one grows past its size: slower, never wrong.
+// A file is marked free, durably, before it is used again: new frames under an old header would look
+// like damage. The mark's sync also makes its frames durable, so that no gap opens before the next.
+//
+// A failed write or sync latches the journal: its state on the device is then unknown, so nothing
+// is acknowledged any more, and the failed sync is never tried again. Recovery is elsewhere.
+import { assert, must } from '../../base/assert.ts'
+import { OperatingError } from '../../base/errors.ts'
+import { KiB, MiB } from '../../base/units.ts'
+import type { Disk, DiskFile } from '../../ports/disk.ts'
+import type { Frame } from './journal-format.ts'
+import {
+  FILE_HEADER_BYTES,
+  FRAME_HEADER_BYTES,
+  encodeFileHeader,
+  writeFrameHeader,
+} from './journal-format.ts'
+
+/**
+ * Payloads below this size are copied beside their header; larger ones are written from where they
+ * lie.
+ */
+const COPY_BELOW_BYTES = 4 * KiB
+const STAGING_BYTES = 256 * KiB
+
+/** Where the journal's files lie, relative to the data directory. */
+export const JOURNAL_DIRECTORY = 'journal'
+
+/** Path of a journal file by its slot number. */
+export const journalPath = (slot: number): string =>
+  `${JOURNAL_DIRECTORY}/${String(slot).padStart(8, '0')}.wal`
+
+/**
+ * Whoever has appends in a journal file that it must make durable elsewhere before the file is
+ * recycled.
+ */
+export interface JournalOwner {
+  /** Every append that ends at or below this offset is durable outside the journal. */
+  readonly persistedEnd: number
+  /** Makes everything appended so far durable outside the journal. */
+  persist(): Promise<void>
+}
+
+/** One journal file. */
+export class JournalFile {
+  readonly slot: number
+  readonly file: DiskFile
+  /** Whether its blocks are allocated, so that writing does not grow it. */
+  filled: boolean
+  sequence = 0
+  /** Whether its header says that recovery needs it. */
+  live = false
+  /** Whether that header is durable: only then may the next file be written. */
+  anchored = false
+  /** Journal position of the file's byte 0. */
+  basePosition = 0
+  /** Where the next frame goes, in the file. */
+  at = FILE_HEADER_BYTES
+  /** Owners with appends in it, and up to which offset each must have persisted. */
+  readonly owners = new Map<JournalOwner, number>()
+
+  constructor(slot: number, file: DiskFile, filled: boolean) {
+    this.slot = slot
+    this.file = file
+    this.filled = filled
+  }
+}
+
+/** Sizes of the journal, in bytes and files. */
+export interface JournalOptions {
+  /** Size of one file. */
+  readonly fileBytes: number
+  /** Files kept ready or in use while checkpoints keep up. */
+  readonly filesTarget: number
+  /** Above this many files in use, producers are held back. */
+  readonly filesMax: number
+}
+
+/** What the journal tells its owner. */
+export interface JournalEvents {
+  /** Everything below journal position `position` is durable. */
+  onDurable(position: number): void
+  /** The journal has failed and is latched. */
+  onFailure(error: unknown): void
+  /** Another file could not be made ready; the journal goes on with those it has. */
+  onTrouble(error: unknown): void
+  /** The current file was completed, or a file became free. */
+  onRotate(): void
+}
+
+/** What recovery found, for the journal to go on from. */
+export interface JournalStart {
+  /** Files whose appends are not all durable elsewhere, oldest first. */
+  readonly inUse: readonly JournalFile[]
+  /** Files free to be reused. */
+  readonly spare: readonly JournalFile[]
+  readonly nextSlot: number
+  readonly nextSequence: number
+  readonly nextPosition: number
+}
+
+type FrameFields = Omit<Frame, 'topicId' | 'length' | 'durable'> & {
+  readonly topicIdBytes: Uint8Array
+}
+
+/** The shared write-ahead log. */
+export class Journal {
+  readonly #disk: Disk
+  readonly #options: JournalOptions
+  readonly #events: JournalEvents
+  #current: JournalFile
+  readonly #full: JournalFile[] = []
+  readonly #spare: JournalFile[] = []
+  #nextSlot: number
+  #nextSequence: number
+  #preparing: Promise<void> | null = null
+  #closed = false
+  #trouble = false
+  #failure: unknown = undefined
+
+  readonly #staging = new Uint8Array(STAGING_BYTES)
+  readonly #stagingView = new DataView(this.#staging.buffer)
+  #stagingAt = 0
+  #runFrom = 0
+  #parts: Uint8Array[] = []
+  #stagedBytes = 0
+  #fresh = true
+
+  #durable: number
+  #syncWanted = false
+  #syncing: Promise<void> | null = null
+  #unsynced = new Set<JournalFile>()
+  /** Bytes written to journal files, ever; for metrics. */
+  bytesWritten = 0
+  /** Syncs completed, ever; for metrics. */
+  syncs = 0
+
+  private constructor(
+    disk: Disk,
+    options: JournalOptions,
+    events: JournalEvents,
+    start: JournalStart,
+    current: JournalFile,
+  ) {
+    this.#disk = disk
+    this.#options = options
+    this.#events = events
+    this.#current = current
+    this.#full.push(...start.inUse)
+    this.#spare.push(...start.spare.filter((file) => file !== current))
+    this.#nextSlot = start.nextSlot
+    this.#nextSequence = start.nextSequence
+    this.#durable = start.nextPosition
+  }
+
+  /** Opens the journal behind whatever recovery left. */
+  static async open(
+    disk: Disk,
+    options: JournalOptions,
+    events: JournalEvents,
+    start: JournalStart,
+  ): Promise<Journal> {
+    await disk.makeDirectory(JOURNAL_DIRECTORY)
+    await disk.syncDirectory('.')
+    for (const file of start.spare) if (file.live) await markFree(file)
+    let current = start.spare[0]
+    let nextSlot = start.nextSlot
+    if (current === undefined) {
+      const file = await disk.open(journalPath(nextSlot), { mode: 'create' })
+      current = new JournalFile(nextSlot, file, false)
+      nextSlot++
+      await disk.syncDirectory(JOURNAL_DIRECTORY)
+    }
+    const journal = new Journal(disk, options, events, { ...start, nextSlot }, current)
+    journal.#take(current, start.nextPosition)
+    journal.#prepareSpare()
+    return journal
+  }
+
+  /** Journal position behind everything written. */
+  get position(): number {
+    return this.#current.basePosition + this.#current.at
+  }
+
+  /** Everything below this journal position is on the device. */
+  get durablePosition(): number {
+    return this.#durable
+  }
+
+  /** Completed files that still wait for a checkpoint, oldest first. */
+  get full(): readonly JournalFile[] {
+    return this.#full
+  }
+
+  /** Too many files wait for a checkpoint: hold producers back. */
+  get pressed(): boolean {
+    return this.#full.length >= this.#options.filesMax
+  }
+
+  /** Why the journal is latched, or undefined. */
+  get failure(): unknown {
+    return this.#failure
+  }
+
+  /**
+   * Adds a frame to what the next `commit` writes. The parts must not change until then.
+   * `ownerEnd` is the offset up to which `owner` must persist before this file is recycled.
+   */
+  stage(
+    frame: FrameFields,
+    parts: readonly Uint8Array[],
+    owner: JournalOwner,
+    ownerEnd: number,
+  ): void {
+    let length = 0
+    for (const part of parts) length += part.length
+    const size = FRAME_HEADER_BYTES + length
+    const current = this.#current
+    if (current.at + this.#stagedBytes + size > this.#options.fileBytes) this.#rotateIfPossible()
+    if (this.#stagingAt + FRAME_HEADER_BYTES > STAGING_BYTES) this.commit()
+    const at = this.#stagingAt
+    writeFrameHeader(
+      this.#staging,
+      this.#stagingView,
+      at,
+      { ...frame, length, durable: this.#durable },
+      {
+        fileSequence: this.#current.sequence,
+        filePosition: this.#current.at + this.#stagedBytes,
+      },
+    )
+    this.#stagingAt += FRAME_HEADER_BYTES
+    this.#stagedBytes += size
+    for (const part of parts) this.#add(part)
+    this.#current.owners.set(owner, ownerEnd)
+  }
+
+  /**
+   * Writes what was staged to the OS; returns the journal position behind it. Throws when latched.
+   */
+  commit(): number {
+    if (this.#failure !== undefined) {
+      throw new OperatingError('broken', 'The journal has failed before', this.#failure)
+    }
+    if (this.#stagedBytes === 0) return this.position
+    this.#closeRun()
+    const current = this.#current
+    let at = current.at
+    let parts = this.#parts
+    let fresh = false
+    if (this.#fresh) {
+      const header = encodeFileHeader({
+        fileSequence: current.sequence,
+        basePosition: current.basePosition,
+        oldestLive: this.#full[0]?.sequence ?? current.sequence,
+        free: false,
+      })
+      current.live = true
+      parts = [header, ...parts]
+      at = 0
+      this.#fresh = false
+      fresh = true
+    }
+    try {
+      current.file.writeNow(at, parts)
+    } catch (error) {
+      this.#latch(error)
+      throw error
+    }
+    current.at += this.#stagedBytes
+    this.bytesWritten += this.#stagedBytes
+    this.#unsynced.add(current)
+    this.#parts = []
+    this.#stagedBytes = 0
+    this.#stagingAt = 0
+    this.#runFrom = 0
+    if (!current.filled) this.#rotateIfReady()
+    // Without its header a file's frames are nothing, and those of the next would follow on a gap.
+    if (fresh) this.requestSync()
+    return this.position
+  }
+
+  /** Asks that all that is committed becomes durable; `onDurable` tells. Never blocks. */
+  requestSync(): void {
+    if (this.#syncing !== null) {
+      this.#syncWanted = true
+      return
+    }
+    this.#syncing = this.#sync().then(() => {
+      this.#syncing = null
+      if (this.#syncWanted && this.#failure === undefined) {
+        this.#syncWanted = false
+        this.requestSync()
+      }
+    })
+  }
+
+  /** Frees a completed file, once all its owners have persisted. */
+  async release(file: JournalFile): Promise<void> {
+    assert(this.#full[0] === file, 'Journal files are released oldest first')
+    for (const [owner, end] of file.owners) assert(owner.persistedEnd >= end, 'Released too early')
+    try {
+      await markFree(file)
+    } catch (error) {
+      this.#latch(error)
+      throw error
+    }
+    this.#unsynced.delete(file)
+    await this.#syncing
+    this.#full.shift()
+    file.owners.clear()
+    this.#trouble = false
+    const surplus = !file.filled || this.#spare.length >= this.#options.filesTarget
+    if (surplus) {
+      await file.file.close()
+      await this.#disk.remove(journalPath(file.slot))
+    } else {
+      // A file that grew past its size is cut back.
+      if (file.at > this.#options.fileBytes) await file.file.truncate(this.#options.fileBytes)
+      this.#spare.push(file)
+    }
+    this.#events.onRotate()
+  }
+
+  /** Forces the current file into the list of those a checkpoint empties. */
+  seal(): void {
+    this.commit()
+    if (this.#current.at > FILE_HEADER_BYTES) this.#rotateIfReady()
+  }
+
+  /** The file being written, for a checkpoint that ends at a clean shutdown. */
+  get current(): JournalFile {
+    return this.#current
+  }
+
+  /** Waits for what runs and closes the files; nothing may be staged afterwards. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#preparing
+    while (this.#syncing !== null) await this.#syncing
+    for (const file of [this.#current, ...this.#full, ...this.#spare]) await file.file.close()
+  }
+
+  #add(part: Uint8Array): void {
+    if (part.length < COPY_BELOW_BYTES && this.#stagingAt + part.length <= STAGING_BYTES) {
+      this.#staging.set(part, this.#stagingAt)
+      this.#stagingAt += part.length
+      return
+    }
+    this.#closeRun()
+    this.#parts.push(part)
+  }
+
+  /** What was copied to staging since the last run becomes one part. */
+  #closeRun(): void {
+    if (this.#stagingAt === this.#runFrom) return
+    this.#parts.push(this.#staging.subarray(this.#runFrom, this.#stagingAt))
+    this.#runFrom = this.#stagingAt
+  }
+
+  #take(file: JournalFile, position: number): void {
+    file.sequence = this.#nextSequence++
+    file.basePosition = position
+    file.at = FILE_HEADER_BYTES
+    file.owners.clear()
+    file.anchored = false
+    this.#fresh = true
+  }
+
+  #rotate(): void {
+    assert(this.#stagedBytes === 0, 'A journal file ends with what was staged for it')
+    const done = this.#current
+    const next = must(this.#spare.shift(), 'A spare journal file')
+    const position = this.position
+    this.#full.push(done)
+    this.#current = next
+    this.#take(next, position)
+    this.#prepareSpare()
+    this.#events.onRotate()
+  }
+
+  /** Goes on in the next file if one is ready; else the current one grows while another is made. */
+  #rotateIfPossible(): void {
+    this.commit()
+    if (this.#current.at === FILE_HEADER_BYTES) return
+    if (this.#spare.length === 0) this.#prepareSpare()
+    this.#rotateIfReady()
+  }
+
+  #rotateIfReady(): void {
+    if (this.#spare.length > 0 && this.#current.anchored) this.#rotate()
+  }
+
+  #prepareSpare(): void {
+    if (this.#preparing !== null || this.#closed || this.#trouble) return
+    if (this.#spare.length > 0 || this.#full.length + 1 >= this.#options.filesMax) return
+    this.#preparing = this.#fillOne().then(
+      () => {
+        this.#preparing = null
+        this.#events.onRotate()
+      },
+      (error: unknown) => {
+        // No room for another file: the current one goes on growing, and the disk-full rules apply.
+        this.#preparing = null
+        this.#trouble = true
+        this.#events.onTrouble(error)
+      },
+    )
+  }
+
+  async #fillOne(): Promise<void> {
+    const slot = this.#nextSlot++
+    const file = await this.#disk.open(journalPath(slot), { mode: 'create' })
+    try {
+      const zeros = new Uint8Array(MiB)
+      for (let at = 0; at < this.#options.fileBytes; at += MiB) {
+        await file.writeBehind(at, zeros.subarray(0, Math.min(MiB, this.#options.fileBytes - at)))
+        if (this.#closed) break
+      }
+      await file.sync()
+      await this.#disk.syncDirectory(JOURNAL_DIRECTORY)
+    } catch (error) {
+      await file.close()
+      await this.#disk.remove(journalPath(slot))
+      throw error
+    }
+    this.#spare.push(new JournalFile(slot, file, !this.#closed))
+  }
+
+  async #sync(): Promise<void> {
+    const upTo = this.position
+    const files = [...this.#unsynced]
+    this.#unsynced.clear()
+    try {
+      for (const file of files) {
+        await file.file.sync()
+        file.anchored = true
+      }
+    } catch (error) {
+      this.#latch(error)
+      return
+    }
+    this.syncs++
+    this.#durable = upTo
+    this.#events.onDurable(upTo)
+  }
+
+  #latch(error: unknown): void {
+    if (this.#failure !== undefined) return
+    this.#failure = error
+    this.#events.onFailure(error)
+  }
+}
+
+/** Says in the file's header that recovery does not need it, and makes that durable. */
+async function markFree(file: JournalFile): Promise<void> {
+  const { sequence: fileSequence, basePosition } = file
+  const header = { fileSequence, basePosition, oldestLive: fileSequence, free: true }
+  file.file.writeNow(0, [encodeFileHeader(header)])
+  await file.file.sync()
+  file.live = false
+}
