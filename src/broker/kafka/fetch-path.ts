@@ -16,7 +16,7 @@ import type { FetchedPartition, FetchedTopic } from '../../wire/fast/fetch-respo
 import { encodeFetchResponse } from '../../wire/fast/fetch-response.ts'
 import type { RequestSource } from './connection-host.ts'
 import type { SessionFetch } from './fetch-session.ts'
-import { FetchSessions } from './fetch-session.ts'
+import type { FetchSessions } from './fetch-session.ts'
 import type { RequestContext } from '../handler.ts'
 import type { Partitions, TopicEntry } from '../partitions.ts'
 import type { ResponseMemory } from '../response-memory.ts'
