@@ -32,6 +32,7 @@ import { offsetsLog } from './offsets-log.ts'
 import { Partitions } from './partitions.ts'
 import { ProducePath } from './kafka/produce-path.ts'
 import { ProducerIds } from './producer-ids.ts'
+import { ResponseMemory } from './response-memory.ts'
 import { OFFSETS_TOPIC, TopicCreator } from './topic-creator.ts'
 import { ListenerView } from './topic-view.ts'
 
@@ -267,6 +268,7 @@ export class Broker {
       'stratalog_produce_refused_total',
       'Produce requests with a refused partition.',
     )
+    const answers = new ResponseMemory(values.queuedResponseBytesMax)
     return new KafkaListener(
       {
         produce: new ProducePath({
@@ -278,6 +280,7 @@ export class Broker {
           partitions,
           sessions: new FetchSessions(crypto, values.fetchSessionsMax),
           clock,
+          memory: answers,
           bytesMax: values.fetchBytesMax,
           metrics: requests('fetch'),
           reach: (id, advertised) => {
@@ -289,6 +292,7 @@ export class Broker {
         dispatch: paths.dispatch,
         log: partitions.store,
         frames: new FrameMemory(values.queuedRequestBytesMax),
+        answers,
         limits: {
           requestBytesMax: values.requestBytesMax,
           requestsInFlightMax: values.connectionRequestsMax,

@@ -2,7 +2,7 @@
 // one in TypeScript where there is no compiler.
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { exists, makeProgramDirectory, run } from '../process.ts'
+import { exists, makeProgramDirectory, run, sleep } from '../process.ts'
 import { loadWords } from './options.ts'
 import type { LoadMode, LoadOptions, LoadResult } from './options.ts'
 
@@ -11,6 +11,11 @@ export interface LoadClient {
   readonly kind: 'native' | 'node'
   run(mode: LoadMode, options: Partial<LoadOptions>): Promise<LoadResult>
 }
+
+/** Refusals of a broker that has made a topic and does not lead all of it yet. */
+const NOT_YET = /error code (3|5|6)\b/
+const TRIES = 40
+const RETRY_MS = 250
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
@@ -41,7 +46,15 @@ async function compile(): Promise<string | null> {
 function clientOf(kind: LoadClient['kind'], words: readonly string[]): LoadClient {
   return {
     kind,
-    run: async (mode, options) =>
-      JSON.parse(await run([...words, mode, ...loadWords(options)])) as LoadResult,
+    run: async (mode, options) => {
+      for (let tries = 1; ; tries++) {
+        try {
+          return JSON.parse(await run([...words, mode, ...loadWords(options)])) as LoadResult
+        } catch (error) {
+          if (tries === TRIES || !NOT_YET.test(String(error))) throw error
+          await sleep(RETRY_MS)
+        }
+      }
+    },
   }
 }

@@ -81,7 +81,8 @@ export function loadWords(options: Partial<LoadOptions>): string[] {
   for (const name of NAMES) {
     const value = options[name]
     if (value === undefined || value === false) continue
-    words.push(`--${flagOf(name)}`, ...(value === true ? [] : [String(value)]))
+    // One word each: a value may begin with a dash.
+    words.push(value === true ? `--${flagOf(name)}` : `--${flagOf(name)}=${String(value)}`)
   }
   return words
 }

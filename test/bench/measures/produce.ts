@@ -9,8 +9,13 @@ import type { Check, Figures, RowReport } from '../report.ts'
 import { SYSTEMS } from '../targets/target.ts'
 import type { AckAfter, System, Target } from '../targets/target.ts'
 
-/** Runs of Kafka that are not counted: its virtual machine compiles while it works. */
-const KAFKA_WARMUPS = 2
+/**
+ * Kafka's virtual machine compiles while it works: runs are not counted until one gains less than a
+ * tenth over the one before, at least two and at most six.
+ */
+const KAFKA_WARMUPS_MIN = 2
+const KAFKA_WARMUPS_MAX = 6
+const KAFKA_GAIN = 1.1
 /** Between two runs, so that one system's writing behind does not fall into the next one's time. */
 const SETTLE_MS = 500
 
@@ -66,10 +71,7 @@ export async function produceFigures(
     targets.push({ target, idleMib: residentMib(target.pid), all: [] })
   }
   const kafka = targets.find(({ target }) => target.system === 'kafka')
-  if (kafka !== undefined) {
-    const runs = bench.plan.isQuick ? 1 : KAFKA_WARMUPS
-    for (let i = 0; i < runs; i++) await produceOnce(bench, kafka.target, row)
-  }
+  if (kafka !== undefined) await warmUp(bench, kafka.target, row)
   for (let round = 0; round < bench.plan.rounds; round++) {
     for (const { target, idleMib, all } of targets) {
       await sleep(SETTLE_MS)
@@ -78,6 +80,19 @@ export async function produceFigures(
   }
   for (const { target } of targets) await target.remove()
   return Object.fromEntries(targets.map(({ target, all }) => [target.system, medianFigures(all)]))
+}
+
+async function warmUp(
+  bench: Bench,
+  target: Target,
+  row: Pick<ProduceRow, 'ackAfter' | 'load'>,
+): Promise<void> {
+  let before = 0
+  for (let i = 1; i <= (bench.plan.isQuick ? 1 : KAFKA_WARMUPS_MAX); i++) {
+    const { perSecond } = await produceOnce(bench, target, row)
+    if (i >= KAFKA_WARMUPS_MIN && perSecond < before * KAFKA_GAIN) return
+    before = perSecond
+  }
 }
 
 /** One measurement on a topic of its own. */
