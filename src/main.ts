@@ -67,7 +67,7 @@ export interface RunningBroker {
  * OperatingError when the directory or an address cannot be used.
  */
 export async function startBroker(options: StartBrokerOptions = {}): Promise<RunningBroker> {
-  const settings = settingsOf(options)
+  const settings = await settingsOf(options)
   const values = settings.broker
   const telemetry = createTelemetry({
     level: options.logLevel ?? 'warn',
@@ -125,7 +125,7 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Run
 }
 
 /** The settings of a process: defaults, file, environment, then what the caller said. */
-function settingsOf(options: StartBrokerOptions): Settings {
+async function settingsOf(options: StartBrokerOptions): Promise<Settings> {
   const flags: string[] = []
   const add = (name: string, value: string | number | undefined): void => {
     if (value !== undefined) flags.push(`${name}=${value}`)
@@ -145,20 +145,25 @@ function settingsOf(options: StartBrokerOptions): Settings {
   add('broker.rack', options.rack)
   for (const [name, value] of Object.entries(options.settings ?? {})) add(name, value)
   const loaded = loadSettings({
-    ...(options.configFile === undefined ? {} : { file: readConfig(options.configFile) }),
+    ...(options.configFile === undefined ? {} : { file: await readConfig(options.configFile) }),
     ...(options.environment === undefined ? {} : { environment: options.environment }),
     flags,
   })
   return new Settings(loaded.values)
 }
 
-function readConfig(file: string): { readonly path: string; readonly text: string } {
+async function readConfig(
+  path: string,
+): Promise<{ readonly path: string; readonly content: unknown }> {
+  let text: string
   try {
-    return { path: file, text: fs.readFileSync(file, 'utf8') }
+    text = fs.readFileSync(path, 'utf8')
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? String(cause)
-    throw new UsageError(`Cannot read the configuration file ${file}: ${code}`)
+    throw new UsageError(`Cannot read the configuration file ${path}: ${code}`)
   }
+  const { parseSettings } = await import('./config/settings-file.ts')
+  return { path, content: parseSettings({ path, text }) }
 }
 
 const hostPortText = ({ host, port }: HostPort): string =>

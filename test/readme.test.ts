@@ -36,7 +36,9 @@ describe('README.md', () => {
     for (const [, command = '', second = ''] of rows) {
       const words = [command, ...second.trim().split(' ').filter(Boolean), '--help']
       const unused = () => Promise.reject(new Error('help starts nothing'))
-      const services = { startBroker: unused, explainConfig: unused, recordTools: unused }
+      const services = {
+        ...{ startBroker: unused, explainConfig: unused, recordTools: unused, decoders: unused },
+      }
       const { code, out } = await runCli(words, { services })
       expect(code, words.join(' ')).toBe(0)
       expect(out).toContain(`Usage: stratalog ${words.slice(0, -1).join(' ')}`)

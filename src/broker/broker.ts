@@ -32,6 +32,7 @@ import { offsetsLog } from './offsets-log.ts'
 import { Partitions } from './partitions.ts'
 import { ProducePath } from './kafka/produce-path.ts'
 import { ProducerIds } from './producer-ids.ts'
+import { ResponseMemory } from './response-memory.ts'
 import { OFFSETS_TOPIC, TopicCreator } from './topic-creator.ts'
 import { ListenerView } from './topic-view.ts'
 
@@ -72,6 +73,7 @@ export class Broker {
   #listener: KafkaListener | null = null
   #partitions: Partitions | null = null
   #cancelExpiry: Cancel = () => undefined
+  #cancelForgetting: Cancel = () => undefined
   #address = { host: '', port: 0 }
   #ready = false
   #failure: Error | null = null
@@ -142,7 +144,7 @@ export class Broker {
       clock,
       crypto,
       nodeId,
-      onApplied: (records, image) => this.#applied(records, image),
+      onApplied: (records, image, before) => this.#applied(records, image, before),
       onFailure: (error) => this.#fail(error),
     })
     this.#metadata = metadata
@@ -251,6 +253,7 @@ export class Broker {
     groups.start()
     this.#leadGroups(metadata.image())
     this.#expire(partitions)
+    this.#forgetProducers(partitions)
     this.#ready = true
   }
 
@@ -265,6 +268,7 @@ export class Broker {
       'stratalog_produce_refused_total',
       'Produce requests with a refused partition.',
     )
+    const answers = new ResponseMemory(values.queuedResponseBytesMax)
     return new KafkaListener(
       {
         produce: new ProducePath({
@@ -276,6 +280,7 @@ export class Broker {
           partitions,
           sessions: new FetchSessions(crypto, values.fetchSessionsMax),
           clock,
+          memory: answers,
           bytesMax: values.fetchBytesMax,
           metrics: requests('fetch'),
           reach: (id, advertised) => {
@@ -287,6 +292,7 @@ export class Broker {
         dispatch: paths.dispatch,
         log: partitions.store,
         frames: new FrameMemory(values.queuedRequestBytesMax),
+        answers,
         limits: {
           requestBytesMax: values.requestBytesMax,
           requestsInFlightMax: values.connectionRequestsMax,
@@ -304,14 +310,14 @@ export class Broker {
   }
 
   /** What the other parts must hear of a change to the metadata. */
-  #applied(records: readonly MetadataRecord[], image: ClusterImage): void {
+  #applied(records: readonly MetadataRecord[], image: ClusterImage, before: ClusterImage): void {
     const partitions = this.#partitions
     if (partitions === null) return
     for (const record of records) {
       if (record.kind === 'removeTopic') {
-        const name = partitions.nameOf(record.topicId)
+        const name = before.topicById(record.topicId)?.name
         this.#background('remove topic', partitions.topicRemoved(record.topicId))
-        if (name !== null) this.#groups?.topicsDeleted(new Set([name]))
+        if (name !== undefined) this.#groups?.topicsDeleted(new Set([name]))
       } else if (record.kind === 'config' && record.owner === 'topic') {
         partitions.configChanged(record.ownerId)
       } else if (record.kind === 'config') {
@@ -351,6 +357,16 @@ export class Broker {
     this.#cancelExpiry = clock.after(EXPIRE_EVERY_MS, () => this.#expire(partitions))
   }
 
+  /** Looks for idle producers, as often as `producer.id.expiration.check.interval.ms` says. */
+  #forgetProducers(partitions: Partitions): void {
+    const { clock } = this.#ports
+    const nowMs = clock.wallMs()
+    for (const leader of partitions.open()) leader.log.state.producers.expire(nowMs)
+    this.#cancelForgetting = clock.after(this.#options.settings.broker.producerIdCheckMs, () =>
+      this.#forgetProducers(partitions),
+    )
+  }
+
   #background(name: string, work: Promise<unknown>): void {
     work.catch((error: unknown) => {
       const level = error instanceof KafkaError ? 'warn' : 'error'
@@ -374,6 +390,7 @@ export class Broker {
   async #close(): Promise<void> {
     this.#ready = false
     this.#cancelExpiry()
+    this.#cancelForgetting()
     await this.#listener?.close()
     this.#groups?.close()
     await this.#store?.close()

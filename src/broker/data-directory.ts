@@ -101,13 +101,14 @@ async function readMeta(disk: Disk): Promise<DirectoryMeta | null> {
   try {
     const bytes = new Uint8Array(META_BYTES_MAX)
     const count = await file.read(0, bytes)
-    return parse(new TextDecoder().decode(bytes.subarray(0, count)))
+    return parseMeta(new TextDecoder().decode(bytes.subarray(0, count)))
   } finally {
     await file.close()
   }
 }
 
-function parse(text: string): DirectoryMeta {
+/** What the text of meta.json says. Throws `corrupt` when it is not one. */
+export function parseMeta(text: string): DirectoryMeta {
   let value: unknown
   try {
     value = JSON.parse(text)

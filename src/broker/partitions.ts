@@ -211,11 +211,6 @@ export class Partitions {
     return this.#deps.store
   }
 
-  /** The name of a topic that was used here, also when it has just been removed; else null. */
-  nameOf(topicId: string): string | null {
-    return this.#topics.get(topicId)?.name ?? null
-  }
-
   /** Removes the files of topics that the metadata no longer knows: a removal was cut short. */
   async removeStrangers(): Promise<void> {
     const { store } = this.#deps

@@ -1,7 +1,6 @@
 // How results look: a table for people, JSON for programs, and one progress line on a terminal's
 // stderr during long work. Colors appear on terminals alone and never in JSON or record bytes.
 // It knows nothing of topics or groups.
-import Table from 'cli-table3'
 import pc from 'picocolors'
 import type { Io } from './io.ts'
 
@@ -20,6 +19,7 @@ export async function printRows(
   if (options.json) return io.out.write(`${JSON.stringify(rows, null, 2)}\n`)
   const first = rows[0]
   if (first === undefined) return io.out.write(`${options.empty}\n`)
+  const { default: Table } = await import('cli-table3')
   const color = io.out.isTerminal ? pc.bold : String
   const table = new Table({
     head: Object.keys(first).map((key) => color(key.toUpperCase())),

@@ -4,22 +4,13 @@
 import { Command, CommanderError } from 'commander'
 import { FormatError, KafkaError, OperatingError, UsageError } from '../base/errors.ts'
 import { errorName } from '../base/error-codes.ts'
-import { benchCommand } from './commands/bench.ts'
-import { configCommand } from './commands/config.ts'
-import { consumeCommand } from './commands/consume.ts'
-import { dumpCommand } from './commands/dump.ts'
-import { groupCommand } from './commands/group.ts'
-import { limitsCommand } from './commands/limits.ts'
-import { produceCommand } from './commands/produce.ts'
-import { startCommand } from './commands/start.ts'
-import { topicCommand } from './commands/topic.ts'
 import { isRetriable } from './client/retry.ts'
 import type { Io } from './io.ts'
 import type { Services } from './services.ts'
 
 /** Runs one command line, the words after the program's name; resolves with the exit code. */
 export async function run(argv: readonly string[], io: Io, services: Services): Promise<number> {
-  const program = buildProgram(io, services)
+  const program = await buildProgram(argv[0] ?? '', io, services)
   try {
     await program.parseAsync([...argv], { from: 'user' })
     return 0
@@ -28,24 +19,51 @@ export async function run(argv: readonly string[], io: Io, services: Services): 
   }
 }
 
-/** All commands, wired to the given terminal and services. */
-export function buildProgram(io: Io, services: Services): Command {
+type Loader = (io: Io, services: Services) => Promise<Command | null>
+
+/** What makes each command; null where this build lacks what the command needs. */
+const loaders: Readonly<Record<string, Loader>> = {
+  start: async (io, { startBroker }) => {
+    if (startBroker === undefined) return null
+    return (await import('./commands/start.ts')).startCommand(io, startBroker)
+  },
+  topic: async (io) => (await import('./commands/topic.ts')).topicCommand(io),
+  group: async (io) => (await import('./commands/group.ts')).groupCommand(io),
+  produce: async (io, { recordTools }) => {
+    if (recordTools === undefined) return null
+    return (await import('./commands/produce.ts')).produceCommand(io, recordTools)
+  },
+  consume: async (io, { recordTools }) => {
+    if (recordTools === undefined) return null
+    return (await import('./commands/consume.ts')).consumeCommand(io, recordTools)
+  },
+  bench: async (io, { recordTools }) => {
+    if (recordTools !== undefined) {
+      return (await import('./commands/bench.ts')).benchCommand(io, recordTools)
+    }
+    const { limitsCommand } = await import('./commands/limits.ts')
+    return new Command('bench').addCommand(limitsCommand(io))
+  },
+  dump: async (io, { decoders }) => {
+    if (decoders === undefined) return null
+    return (await import('./commands/dump.ts')).dumpCommand(io, decoders)
+  },
+  config: async (io, { explainConfig }) => {
+    if (explainConfig === undefined) return null
+    return (await import('./commands/config.ts')).configCommand(io, explainConfig)
+  },
+}
+
+/** The command that `name` names, wired to the given terminal; all of them if it names none. */
+async function buildProgram(name: string, io: Io, services: Services): Promise<Command> {
   const program = new Command('stratalog')
     .description('A cloud-tiered distributed log that speaks the Apache Kafka protocol.')
     .showSuggestionAfterError()
-  if (services.startBroker !== undefined) program.addCommand(startCommand(io, services.startBroker))
-  program.addCommand(topicCommand(io))
-  program.addCommand(groupCommand(io))
-  if (services.recordTools !== undefined) {
-    program.addCommand(produceCommand(io, services.recordTools))
-    program.addCommand(consumeCommand(io, services.recordTools))
-    program.addCommand(benchCommand(io, services.recordTools))
-  } else {
-    program.addCommand(new Command('bench').addCommand(limitsCommand(io)))
-  }
-  if (services.decoders !== undefined) program.addCommand(dumpCommand(io, services.decoders))
-  if (services.explainConfig !== undefined) {
-    program.addCommand(configCommand(io, services.explainConfig))
+  // The code of the others is not even loaded: a broker has to be up soon.
+  const names = Object.hasOwn(loaders, name) ? [name] : Object.keys(loaders)
+  for (const wanted of names) {
+    const command = await loaders[wanted]?.(io, services)
+    if (command !== null && command !== undefined) program.addCommand(command)
   }
   settle(program, io)
   return program

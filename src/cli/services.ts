@@ -37,8 +37,17 @@ export interface RunningBroker {
   readonly failed?: Promise<Error>
 }
 
-/** One line of a dump: names and values in the order to print. */
-export type DumpRow = Readonly<Record<string, string | number | boolean | null>>
+/**
+ * One line of a dump: names and values in the order to print, first `what` it is. An object is
+ * printed as JSON. A row whose `what` is `damage` says which bytes are not as they were written.
+ */
+export type DumpRow = Readonly<Record<string, string | number | boolean | null | object>>
+
+/** How much of a file to tell. */
+export interface DumpOptions {
+  /** Also what indexes, producer snapshots and the like hold. */
+  readonly verbose: boolean
+}
 
 /** A reader of one of our file formats. */
 export interface FileDecoder {
@@ -46,8 +55,11 @@ export interface FileDecoder {
   readonly name: string
   /** Whether the file is of this format, by its name and its first (up to 4096) bytes. */
   matches(name: string, head: Uint8Array): boolean
-  /** Reads the file at `path`; throws FormatError where its bytes do not follow the format. */
-  dump(path: string): AsyncIterable<DumpRow>
+  /**
+   * Reads the file at `path` from its start to its end in bounded memory. Damage is a row and no
+   * end: what can be read behind it follows. Throws OperatingError when the file cannot be read.
+   */
+  dump(path: string, options: DumpOptions): AsyncIterable<DumpRow>
 }
 
 /** What the entry point wires. */

@@ -31,6 +31,12 @@ export const services: Services = {
     return { compression: createCompression(), crypto: createCrypto() }
   },
 
+  decoders: async () => {
+    const { createCrypto } = await import('../platform/crypto.ts')
+    const { fileDecoders } = await import('./dump/decoders.ts')
+    return fileDecoders(createCrypto())
+  },
+
   explainConfig: async ({ configFile, settings }) => {
     const { explainSettings } = await import('../config/explain.ts')
     const { loadSettings } = await import('../config/load.ts')
@@ -38,17 +44,22 @@ export const services: Services = {
     const loaded = loadSettings({
       environment: process.env,
       flags: Object.entries(settings).map(([name, value]) => `${name}=${value}`),
-      ...(path === undefined ? {} : { file: { path, text: await readSettings(path) } }),
+      ...(path === undefined ? {} : { file: await readSettings(path) }),
     })
     return explainSettings(loaded)
   },
 }
 
-async function readSettings(path: string): Promise<string> {
+async function readSettings(
+  path: string,
+): Promise<{ readonly path: string; readonly content: unknown }> {
+  const { parseSettings } = await import('../config/settings-file.ts')
+  let text: string
   try {
-    return await readFile(path, 'utf8')
+    text = await readFile(path, 'utf8')
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? 'error'
     throw new OperatingError('absent', `Cannot read settings from ${path}: ${code}`, cause)
   }
+  return { path, content: parseSettings({ path, text }) }
 }

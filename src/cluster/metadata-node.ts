@@ -29,8 +29,8 @@ export interface MetadataNodeDeps {
   readonly clock: Clock
   readonly crypto: Crypto
   readonly nodeId: number
-  /** Called with the records of each entry once the image has them. */
-  onApplied(records: readonly MetadataRecord[], image: ClusterImage): void
+  /** Called with the records of each entry once the image has them, and the image before them. */
+  onApplied(records: readonly MetadataRecord[], image: ClusterImage, before: ClusterImage): void
   /** This node's part has ended; nothing is committed any more. */
   onFailure(error: Error): void
 }
@@ -94,8 +94,9 @@ export class MetadataNode implements ControllerLog {
       apply: (entry) => {
         const records = decodeEntry(entry.data)
         const position = { index: entry.index, term: entry.term }
-        this.#image = applyEntry(this.#image, records, position)
-        this.#deps.onApplied(records, this.#image)
+        const before = this.#image
+        this.#image = applyEntry(before, records, position)
+        this.#deps.onApplied(records, this.#image, before)
       },
       restore: (snapshot) => {
         this.#image = decodeSnapshot(snapshot.data)

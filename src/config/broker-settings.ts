@@ -92,7 +92,7 @@ const network: readonly Setting[] = [
   int(
     'socket.request.preauth.max.bytes',
     65_536,
-    'Largest request before a client has logged in.',
+    'Largest request before a client has logged in; no effect while no listener asks for a login.',
     {
       min: 1024,
     },
@@ -102,10 +102,15 @@ const network: readonly Setting[] = [
   long('connections.max.idle.ms', 600_000, 'A connection idle for longer is closed; -1 is never.', {
     min: -1,
   }),
-  int('queued.max.requests', 500, 'Requests in work for all connections together.', { min: 1 }),
+  int('queued.max.requests', 500, 'No effect: connection.requests.max and bytes bound the work.', {
+    min: 1,
+  }),
   int('connection.requests.max', 1000, 'Requests in work for one connection.', { min: 1 }),
   long('queued.max.request.bytes', 64 * MiB, 'Bytes of requests in work for all connections.', {
     min: MiB,
+  }),
+  long('queued.max.response.bytes', 64 * MiB, 'Bytes of records on their way to all clients.', {
+    min: 4 * MiB,
   }),
   int('connection.response.max.bytes', 64 * MiB, 'Bytes one slow reader may leave unread.', {
     min: MiB,

@@ -43,6 +43,7 @@ export interface BrokerSettings {
   readonly connectionIdleMaxMs: number
   readonly queuedRequestsMax: number
   readonly queuedRequestBytesMax: number
+  readonly queuedResponseBytesMax: number
   readonly connectionRequestsMax: number
   readonly connectionResponseBytesMax: number
   readonly fetchBytesMax: number
@@ -119,6 +120,7 @@ export const brokerValues = (optional: (name: string) => string | null): BrokerS
     connectionIdleMaxMs: number('connections.max.idle.ms'),
     queuedRequestsMax: number('queued.max.requests'),
     queuedRequestBytesMax: number('queued.max.request.bytes'),
+    queuedResponseBytesMax: number('queued.max.response.bytes'),
     connectionRequestsMax: number('connection.requests.max'),
     connectionResponseBytesMax: number('connection.response.max.bytes'),
     fetchBytesMax: number('fetch.max.bytes'),

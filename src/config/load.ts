@@ -1,7 +1,6 @@
 // Reads the settings a process is started with. Precedence: defaults < file < environment < flags.
 // A name that is not in the table is a mistake, answered with the nearest name, for a typo that is
 // passed over in silence costs an evening. Pure: the caller reads the file and the environment.
-import { parseDocument } from 'yaml'
 import { UsageError } from '../base/errors.ts'
 import { BROKER_SETTINGS, brokerSetting } from './broker-settings.ts'
 import { brokerValues } from './broker-values.ts'
@@ -32,8 +31,8 @@ export interface LoadedSettings {
 
 /** What to read from. */
 export interface Sources {
-  /** A YAML file: names with dots, or nested maps that spell them. */
-  readonly file?: { readonly path: string; readonly text: string }
+  /** What a file holds: names with dots, or nested maps that spell them. See parseSettings(). */
+  readonly file?: { readonly path: string; readonly content: unknown }
   readonly environment?: Readonly<Record<string, string | undefined>>
   /** `key=value`, in the order given; the last one of a key wins. */
   readonly flags?: readonly string[]
@@ -71,20 +70,6 @@ const flatten = function* (
   for (const [key, inner] of Object.entries(value)) {
     yield* flatten(inner, prefix === '' ? key : `${prefix}.${key}`, path)
   }
-}
-
-const readYaml = ({ path, text }: { readonly path: string; readonly text: string }): unknown => {
-  const document = parseDocument(text, { intAsBigInt: true })
-  const fault = document.errors[0]
-  if (fault !== undefined) {
-    const why = fault.message.split('\n')[0] ?? fault.code
-    throw new UsageError(`Cannot read settings from ${path}: ${why}`, { cause: fault })
-  }
-  const content: unknown = document.toJS()
-  if (content !== null && (typeof content !== 'object' || Array.isArray(content))) {
-    throw new UsageError(`Cannot read settings from ${path}: it must hold names and values`)
-  }
-  return content
 }
 
 const isLoopback = (host: string): boolean =>
@@ -130,8 +115,8 @@ export const loadSettings = (sources: Sources): LoadedSettings => {
     origins.set(name, origin)
   }
   if (sources.file !== undefined) {
-    const { path } = sources.file
-    for (const [name, value] of flatten(readYaml(sources.file), '', path)) {
+    const { path, content } = sources.file
+    for (const [name, value] of flatten(content, '', path)) {
       set(name, value, { source: 'file', place: `in ${path}` })
     }
   }

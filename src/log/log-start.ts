@@ -39,10 +39,19 @@ export async function loadLogStart(
   const bytes = new Uint8Array(SIZE)
   const count = await file.read(0, bytes)
   await file.close()
-  const view = new DataView(bytes.buffer)
-  const whole = count === SIZE && view.getUint32(0) === MAGIC
-  if (!whole || view.getUint32(12) !== crc32c(bytes.subarray(0, 12))) {
+  const start = decodeLogStart(bytes.subarray(0, count))
+  if (start === null) {
     throw new OperatingError('corrupt', `Cannot read ${directory}/${NAME}: it is damaged`)
+  }
+  return start
+}
+
+/** The log start that the file's bytes say; null when they are damaged. */
+export function decodeLogStart(bytes: Uint8Array): Offset | null {
+  if (bytes.length !== SIZE) return null
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (view.getUint32(0) !== MAGIC || view.getUint32(12) !== crc32c(bytes.subarray(0, 12))) {
+    return null
   }
   return offset(view.getUint32(4) * 4294967296 + view.getUint32(8))
 }

@@ -1,7 +1,7 @@
 // Reads of one partition: finds the batch that contains an offset and hands out whole batches from
-// it on. Bytes in the write cache are borrowed, not copied, and pinned until they were sent; what
-// is only in a file comes through the disk reader. A reader that goes on where it stopped finds its
-// place by a small table of hints instead of a search.
+// it on. Bytes in the write cache are borrowed and pinned until they were sent, or copied once
+// readers have pinned as much of it as they may; what is only in a file comes through the disk
+// reader. A reader that goes on where it stopped finds its place by a small table of hints.
 import { assert, must } from '../base/assert.ts'
 import type { Offset } from '../base/units.ts'
 import { offset } from '../base/units.ts'
@@ -143,10 +143,16 @@ export class PartitionReader {
       more = cursor.next()
     }
     if (end === start) return emptyRead(from)
+    this.#hint(nextOffset, segment, end)
+    if (!bytes.host.arena.mayPin(end - start)) {
+      // Slow readers hold their share of the cache already: this one takes a copy.
+      const copy = new Uint8Array(end - start)
+      bytes.copy(start, copy)
+      return { parts: [copy], bytes: end - start, nextOffset, release: nothing }
+    }
     const parts: Uint8Array[] = []
     const pinned: Chunk[] = []
     bytes.views(start, end, parts, pinned)
-    this.#hint(nextOffset, segment, end)
     return { parts, bytes: end - start, nextOffset, release: () => bytes.unpin(pinned) }
   }
 

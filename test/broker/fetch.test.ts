@@ -357,7 +357,7 @@ test('a fetch whose connection closes while it waits is forgotten', async () => 
       clock,
       crypto: createCrypto(),
       compression: createCompression(),
-      telemetry: createTelemetry({ level: 'error' }),
+      telemetry: createTelemetry({ level: 'error', processMetrics: false }),
     },
     {
       settings: new Settings(new Map([['listeners', 'PLAINTEXT://127.0.0.1:0']])),

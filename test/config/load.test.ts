@@ -4,13 +4,17 @@ import { BROKER_SETTINGS } from '../../src/config/broker-settings.ts'
 import { explainSettings } from '../../src/config/explain.ts'
 import type { Sources } from '../../src/config/load.ts'
 import { environmentName, loadSettings } from '../../src/config/load.ts'
+import { parseSettings } from '../../src/config/settings-file.ts'
 import { Settings } from '../../src/config/settings.ts'
 
-const file = (text: string): Sources => ({ file: { path: 'conf.yaml', text } })
+const file = (text: string): Sources => {
+  const path = 'conf.yaml'
+  return { file: { path, content: parseSettings({ path, text }) } }
+}
 
-const message = (sources: Sources): string => {
+const message = (sources: Sources | (() => Sources)): string => {
   try {
-    loadSettings(sources)
+    loadSettings(typeof sources === 'function' ? sources() : sources)
   } catch (error) {
     expect(error).toBeInstanceOf(UsageError)
     return (error as Error).message
@@ -65,8 +69,8 @@ describe('loadSettings()', () => {
         'it is not a whole number of type int (on the command line)',
     )
     expect(message({ flags: ['num.partitions'] })).toMatch('write --set key=value')
-    expect(message(file('- a'))).toMatch('must hold names and values')
-    expect(message(file('a: [b'))).toMatch('Cannot read settings from conf.yaml')
+    expect(message(() => file('- a'))).toMatch('must hold names and values')
+    expect(message(() => file('a: [b'))).toMatch('Cannot read settings from conf.yaml')
     expect(message({ flags: ['listeners=localhost:9092'] })).toMatch('NAME://HOST:PORT')
     expect(message({ flags: ['listeners=A://h:1,A://h:2'] })).toMatch('twice')
     expect(message({ flags: ['cluster.peers=h:1'] })).toMatch('ID@HOST:PORT')

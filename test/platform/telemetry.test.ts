@@ -1,5 +1,5 @@
-// The platform's telemetry against its contract, and what is its own: OpenMetrics, bounds, and a log
-// in which no secret ever stands.
+// The platform's telemetry against its contract, and what is its own: OpenMetrics, bounds, and a
+// log in which no secret ever stands.
 import { describe, expect, test } from 'vitest'
 import { createTelemetry } from '../../src/platform/telemetry.ts'
 import type { ProgramTelemetry, TelemetryOptions } from '../../src/platform/telemetry.ts'
@@ -164,7 +164,7 @@ describe('createTelemetry().log()', () => {
     for (const part of ['a.', 'x://', 'sig=', 'bearer ', '-', '\\"', 'password:']) {
       lineOf({ text: part.repeat(100_000) })
     }
-    expect(performance.now() - started).toBeLessThan(500)
+    expect(performance.now() - started).toBeLessThan(2_000)
   })
 
   test('writes words on a terminal, with nothing that could steer it', () => {

@@ -3,6 +3,7 @@ import type { Reader } from '../../base/reader.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { RequestHeader } from '../../wire/headers.ts'
 import type { FrameMemory } from './frame-memory.ts'
+import type { ResponseMemory } from '../response-memory.ts'
 import type { RequestContext } from '../handler.ts'
 import type { ResponseQueue, ResponseSlot } from './response-queue.ts'
 
@@ -12,7 +13,7 @@ export interface ConnectionLimits {
   readonly requestBytesMax: number
   /** Requests read and not yet answered before reading stops. */
   readonly requestsInFlightMax: number
-  /** Bytes of answers that the client has not taken before reading stops. */
+  /** Bytes of answers that the client has not taken before reading stops; less when crowded. */
   readonly queuedBytesMax: number
 }
 
@@ -33,6 +34,8 @@ export interface RequestSource {
   readonly id: number
   readonly responses: ResponseQueue
   readonly closed: boolean
+  /** Ends the wait of a request when the connection closes; null while none waits. */
+  abandon: (() => void) | null
   /** A slot of `responses` was filled. */
   answered(): void
   /** Closes once what was answered so far has been sent. */
@@ -44,6 +47,7 @@ export interface ConnectionHost {
   readonly clock: Clock
   readonly limits: ConnectionLimits
   readonly frames: FrameMemory
+  readonly answers: ResponseMemory
   /** Address of the listener as clients should reach it. */
   readonly advertised: { readonly host: string; readonly port: number }
   /** Monotonic time, renewed about once a second. */

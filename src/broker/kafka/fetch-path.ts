@@ -16,9 +16,10 @@ import type { FetchedPartition, FetchedTopic } from '../../wire/fast/fetch-respo
 import { encodeFetchResponse } from '../../wire/fast/fetch-response.ts'
 import type { RequestSource } from './connection-host.ts'
 import type { SessionFetch } from './fetch-session.ts'
-import { type FetchSessions } from './fetch-session.ts'
+import { FetchSessions } from './fetch-session.ts'
 import type { RequestContext } from '../handler.ts'
 import type { Partitions, TopicEntry } from '../partitions.ts'
+import type { ResponseMemory } from '../response-memory.ts'
 import type { ResponseSlot } from './response-queue.ts'
 
 const FIRST_VERSION = 4
@@ -34,6 +35,7 @@ export interface FetchDeps {
   readonly partitions: Partitions
   readonly sessions: FetchSessions
   readonly clock: Clock
+  readonly memory: ResponseMemory
   /** Most bytes of one answer: `fetch.max.bytes`. */
   readonly bytesMax: number
   readonly metrics: { readonly requests: Counter; readonly bytes: Counter }
@@ -88,10 +90,10 @@ export class FetchPath {
     this.#deps.metrics.requests.value++
     const session = this.#deps.sessions.begin(request, version >= FIRST_TOPIC_ID)
     if (session.code !== 0) {
-      this.#send(source, slot, session, [], context)
+      this.#send(source, slot, session, [], 0, context)
       return null
     }
-    const task = new FetchTask(this.#deps, source, slot, session, {
+    const task = new FetchTask(this.#deps, source, session, {
       version,
       isolation: request.isolationLevel === 1 ? 1 : 0,
       minBytes: request.minBytes,
@@ -100,10 +102,12 @@ export class FetchPath {
     })
     const parts = task.run()
     if (!(parts instanceof Promise)) {
-      this.#send(source, slot, session, parts, context)
+      this.#send(source, slot, session, parts, task.reservedBytes, context)
       return null
     }
-    return parts.then((late) => this.#send(source, slot, session, late, context))
+    return parts.then((late) => {
+      this.#send(source, slot, session, late, task.reservedBytes, context)
+    })
   }
 
   #send(
@@ -111,14 +115,20 @@ export class FetchPath {
     slot: ResponseSlot,
     session: SessionFetch,
     parts: readonly Part[],
+    reservedBytes: number,
     context: RequestContext,
   ): void {
+    const { memory, metrics } = this.#deps
     const topics: FetchedTopic[] = []
     const releases: (() => void)[] = []
+    let bytes = 0
     let open: { topic: string; topicId: string; partitions: FetchedPartition[] } | null = null
     for (const part of parts) {
       const told = answerOf(part, slot.version)
-      if (part.read !== null) releases.push(part.read.release)
+      if (part.read !== null) {
+        releases.push(part.read.release)
+        bytes += part.read.bytes
+      }
       if (!session.tells(part, told)) continue
       if (open === null || open.topicId !== part.topicId || open.topic !== part.topic) {
         open = { topic: part.topic, topicId: part.topicId, partitions: [] }
@@ -126,8 +136,10 @@ export class FetchPath {
       }
       open.partitions.push(told)
     }
+    memory.give(reservedBytes - bytes)
     const release = (): void => {
       for (const one of releases) one()
+      memory.give(bytes)
     }
     if (source.closed) {
       release()
@@ -140,7 +152,7 @@ export class FetchPath {
       topics,
       nodeEndpoints: this.#endpoints(parts, context),
     })
-    this.#deps.metrics.bytes.value += frame.bytes
+    metrics.bytes.value += frame.bytes
     slot.parts = frame.parts
     slot.release = release
     slot.state = 2
@@ -166,7 +178,6 @@ export class FetchPath {
 class FetchTask {
   readonly #deps: FetchDeps
   readonly #source: RequestSource
-  readonly #slot: ResponseSlot
   readonly #session: SessionFetch
   readonly #limits: {
     readonly version: number
@@ -175,11 +186,12 @@ class FetchTask {
     readonly maxBytes: number
     readonly maxWaitMs: number
   }
+  /** Reserved of the memory of answers once the parts are known; whoever gets them gives it back. */
+  reservedBytes = 0
 
   constructor(
     deps: FetchDeps,
     source: RequestSource,
-    slot: ResponseSlot,
     session: SessionFetch,
     limits: {
       readonly version: number
@@ -191,7 +203,6 @@ class FetchTask {
   ) {
     this.#deps = deps
     this.#source = source
-    this.#slot = slot
     this.#session = session
     this.#limits = limits
   }
@@ -228,17 +239,32 @@ class FetchTask {
   /** Reads if enough is there; else waits until something changes and looks again. */
   #look(deadlineMs: number): readonly Part[] | Promise<readonly Part[]> {
     const parts = this.#session.wishes.map((wish) => this.#part(wish))
-    const { clock } = this.#deps
+    const { clock, memory } = this.#deps
     const nowMs = clock.monotonicMs()
-    if (this.#source.closed || nowMs >= deadlineMs || this.#enough(parts)) return this.#read(parts)
+    const last = this.#source.closed || nowMs >= deadlineMs
+    const ready = last || this.#enough(parts)
+    if (ready) {
+      if (!this.#source.closed) this.reservedBytes = memory.reserve(this.#limits.maxBytes)
+      // Without memory the last look answers without records, and so does one that tells of errors.
+      if (this.reservedBytes > 0 || last || parts.some(({ code }) => code !== 0)) {
+        return this.#read(parts)
+      }
+    }
     const waiting = new Promise<void>((resolve) => {
       const cancels: Cancel[] = []
       let woken = false
       const wake = (): void => {
         if (woken) return
         woken = true
+        this.#source.abandon = null
         for (const cancel of cancels) cancel()
         resolve()
+      }
+      this.#source.abandon = wake
+      cancels.push(clock.after(deadlineMs - nowMs, wake))
+      if (ready) {
+        cancels.push(memory.onFreed(wake))
+        return
       }
       for (const part of parts) {
         if (part.leader === null) continue
@@ -246,14 +272,8 @@ class FetchTask {
         this.#touch(part)
         cancels.push(part.leader.watch(wake))
       }
-      cancels.push(clock.after(deadlineMs - nowMs, wake))
-      // A connection that closes drops its slots: nobody waits for them any longer.
-      this.#slot.release = wake
     })
-    return waiting.then(() => {
-      this.#slot.release = null
-      return this.#source.closed ? [] : this.#look(deadlineMs)
-    })
+    return waiting.then(() => (this.#source.closed ? [] : this.#look(deadlineMs)))
   }
 
   #touch(part: Part): void {
@@ -345,8 +365,8 @@ class FetchTask {
 
   /** Reads partition after partition until the answer is full. */
   #read(parts: Part[]): readonly Part[] | Promise<readonly Part[]> {
-    let left = this.#limits.maxBytes
-    let empty = true
+    let left = Math.min(this.#limits.maxBytes, this.reservedBytes)
+    let empty = this.reservedBytes > 0
     for (let i = 0; i < parts.length; i++) {
       const part = parts[i] as Part
       const outcome = this.#readOne(part, left, empty)

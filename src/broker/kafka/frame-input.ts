@@ -2,9 +2,11 @@
 // out where it is; one in pieces is gathered in a room of FrameMemory, into which the transport
 // writes directly once the room is there. The consumer may stop between frames; what is left of the
 // receive buffer is then kept aside. A bad length is a FormatError before anything is allocated.
+// Room goes back whatever becomes of its frame: a frame that fails must not cost the others.
 import { assert } from '../../base/assert.ts'
-import { FormatError } from '../../base/errors.ts'
+import { FormatError, OperatingError } from '../../base/errors.ts'
 import { KiB } from '../../base/units.ts'
+import { FRAME_ROOM_MIN } from './frame-memory.ts'
 import type { FrameMemory } from './frame-memory.ts'
 
 const PREFIX_BYTES = 4
@@ -12,6 +14,8 @@ const PREFIX_BYTES = 4
 const DIRECT_BYTES_MIN = 16 * KiB
 /** Room given at once to a peer that has completed a frame of such a size before. */
 const GROWTH = 4
+/** Where all connections receive while memory is short; consumed before the next read. */
+const smallPieces = new Uint8Array(8 * KiB)
 
 /** What becomes of a frame: `more` to go on, `stop` to keep the rest for `resume`. */
 export type FrameTaker = (bytes: Uint8Array, at: number, end: number) => 'more' | 'stop'
@@ -43,12 +47,19 @@ export class FrameInput {
     return this.#stopped
   }
 
+  /** Whether it holds part of a frame in shared memory and waits for its peer to go on. */
+  get gathering(): boolean {
+    return this.#room !== null && this.#room.length > FRAME_ROOM_MIN && !this.starved
+  }
+
   /** Where the transport may put the next bytes; null for its own buffer. */
   target(): Uint8Array | null {
-    if (this.#room === null || this.#stopped || this.#want - this.#have < DIRECT_BYTES_MIN)
-      return null
-    const end = Math.min(this.#room.length, this.#want)
-    return end - this.#have < DIRECT_BYTES_MIN ? null : this.#room.subarray(this.#have, end)
+    const room = this.#room
+    if (room !== null && !this.#stopped && this.#want - this.#have >= DIRECT_BYTES_MIN) {
+      const end = Math.min(room.length, this.#want)
+      if (end - this.#have >= DIRECT_BYTES_MIN) return room.subarray(this.#have, end)
+    }
+    return this.#memory.short ? smallPieces : null
   }
 
   /** Takes bytes that arrived; `view` may be the target. */
@@ -77,13 +88,16 @@ export class FrameInput {
     this.starved = false
     if (this.#room !== null && this.#want > PREFIX_BYTES && !this.#grow()) return
     const rest = this.#rest
+    if (rest === null) return
     this.#rest = null
-    if (rest !== null) this.#run(rest, 0)
+    this.#memory.takeUp(rest.length)
+    this.#run(rest, 0)
   }
 
   /** Gives all memory back. */
   close(): void {
     if (this.#room !== null) this.#memory.give(this.#room)
+    if (this.#rest !== null) this.#memory.takeUp(this.#rest.length)
     this.#room = null
     this.#rest = null
     this.#stopped = true
@@ -174,12 +188,19 @@ export class FrameInput {
     this.#want = 0
     this.#have = 0
     if (end > this.#largest) this.#largest = end
-    if (this.#take(room, PREFIX_BYTES, end) === 'stop') this.#stopped = true
-    this.#memory.give(room)
+    try {
+      if (this.#take(room, PREFIX_BYTES, end) === 'stop') this.#stopped = true
+    } finally {
+      this.#memory.give(room)
+    }
   }
 
   #keep(bytes: Uint8Array, at: number): void {
     const left = bytes.subarray(at)
+    if (left.length === 0) return
+    if (!this.#memory.setAside(left.length)) {
+      throw new OperatingError('closed', 'Too many bytes of all connections wait to be handled')
+    }
     if (this.#rest === null) {
       this.#rest = Uint8Array.from(left)
       return

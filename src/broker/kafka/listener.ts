@@ -1,5 +1,5 @@
 // The Kafka listener: accepts connections up to its limits, keeps the list of those that are open,
-// and closes the ones that have been idle for too long.
+// and closes the ones that have been idle for too long or keep memory that others wait for.
 import { OperatingError } from '../../base/errors.ts'
 import type { Cancel, Clock } from '../../ports/clock.ts'
 import type { Connection, ConnectionHandler, Listener, Network } from '../../ports/network.ts'
@@ -19,13 +19,17 @@ export interface ListenerLimits {
   readonly idleMaxMs: number
 }
 
-type Paths = Pick<ConnectionHost, 'produce' | 'fetch' | 'dispatch' | 'log' | 'frames' | 'limits'>
+type Paths = Pick<
+  ConnectionHost,
+  'produce' | 'fetch' | 'dispatch' | 'log' | 'frames' | 'answers' | 'limits'
+>
 
 /** Accepts Kafka clients. */
 export class KafkaListener implements ConnectionHost {
   readonly clock: Clock
   readonly limits: ConnectionHost['limits']
   readonly frames: ConnectionHost['frames']
+  readonly answers: ConnectionHost['answers']
   readonly log: ConnectionHost['log']
   readonly produce: ConnectionHost['produce']
   readonly fetch: ConnectionHost['fetch']
@@ -47,6 +51,7 @@ export class KafkaListener implements ConnectionHost {
     this.coarseNowMs = clock.monotonicMs()
     this.limits = paths.limits
     this.frames = paths.frames
+    this.answers = paths.answers
     this.log = paths.log
     this.produce = paths.produce
     this.fetch = paths.fetch
@@ -66,6 +71,16 @@ export class KafkaListener implements ConnectionHost {
       'stratalog_frames_partial_bytes',
       'Memory of partial frames.',
       () => this.frames.usedBytes,
+    )
+    telemetry.gauge(
+      'stratalog_answers_fetched_bytes',
+      'Records in answers on their way.',
+      () => this.answers.usedBytes,
+    )
+    telemetry.gauge(
+      'stratalog_answers_queued_bytes',
+      'Bytes of answers that clients have not taken.',
+      () => this.answers.queuedBytes,
     )
   }
 
@@ -121,11 +136,8 @@ export class KafkaListener implements ConnectionHost {
   #sweep(): void {
     this.coarseNowMs = this.clock.monotonicMs()
     const { idleMaxMs } = this.#accepts
-    if (idleMaxMs > 0) {
-      for (const connection of this.#connections.values()) {
-        const silentMs = this.coarseNowMs - connection.lastRequestMs
-        if (silentMs > idleMaxMs && connection.idle) connection.destroy()
-      }
+    for (const connection of this.#connections.values()) {
+      if (connection.overdue(this.coarseNowMs, idleMaxMs)) connection.destroy()
     }
     this.#cancelSweep = this.clock.after(SWEEP_MS, () => this.#sweep())
   }

@@ -15,6 +15,8 @@ import type { Partitions, TopicEntry } from '../partitions.ts'
 import type { ResponseSlot } from './response-queue.ts'
 
 const FIRST_TOPIC_ID = 13
+/** Topics and partitions of one request: each costs an answer even if it does not exist. */
+const NAMED_MAX = 100_000
 const ADMIN_CLIENT = '__admin_client'
 const text = new TextDecoder()
 
@@ -52,6 +54,9 @@ export class ProducePath {
     const cursor = this.#cursor
     const bodyEnd = cursor.reset(frame.bytes, frame.body, frame.end, frame.version)
     if (bodyEnd !== frame.end) throw new FormatError('A request is longer than its body')
+    if (cursor.topicCount + cursor.partitionCount > NAMED_MAX) {
+      throw new FormatError('A produce request names too many partitions')
+    }
     const opening = this.#openAll(frame)
     if (opening !== null) return opening
     this.#metrics.requests.value++

@@ -2,7 +2,7 @@
 // whatever happens. Kept to that.
 import { Option } from 'commander'
 import type { Command } from 'commander'
-import { Client } from '../client/client.ts'
+import type { Client } from '../client/client.ts'
 import type { Io } from '../io.ts'
 import { hostPort } from '../values.ts'
 
@@ -46,6 +46,7 @@ export async function withClient<Result>(
   options: { readonly endsItself: boolean } = { endsItself: false },
 ): Promise<Result> {
   const bootstrap = hostPort(flags.bootstrap, '--bootstrap')
+  const { Client } = await import('../client/client.ts')
   const client = await Client.connect(bootstrap, io.stopped)
   const close = (): void => client.close()
   if (!options.endsItself) io.stopped.addEventListener('abort', close, { once: true })

@@ -1,11 +1,12 @@
 // `dump FILE`: prints any file that a broker writes, one line per entry, for people who look into
-// a data directory. The formats are known to the decoders that are handed in, not here.
+// a data directory. Damage is listed where it lies and makes the run fail at its end. The formats
+// are known to the decoders that are handed in, not here.
 import { open } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Command } from 'commander'
 import { OperatingError, UsageError } from '../../base/errors.ts'
 import type { Io } from '../io.ts'
-import type { FileDecoder, Services } from '../services.ts'
+import type { DumpRow, FileDecoder, Services } from '../services.ts'
 
 const HEAD_BYTES = 4096
 
@@ -15,20 +16,30 @@ export function dumpCommand(io: Io, decoders: NonNullable<Services['decoders']>)
     .description('print a file of a data directory, one line per entry')
     .argument('<file>', 'journal, segment, snapshot or any other file of ours')
     .option('--json', 'print one JSON object per line')
-    .action(async (file: string, flags: { readonly json?: true }) => {
+    .option('--verbose', 'print what indexes and snapshots inside the file hold')
+    .action(async (file: string, flags: { readonly json?: true; readonly verbose?: true }) => {
       const decoder = await pick(file, await decoders())
-      if (flags.json !== true) await io.out.write(`${file}: ${decoder.name}\n`)
-      for await (const row of decoder.dump(file)) {
+      const json = flags.json === true
+      if (!json) await io.out.write(`${file}: ${decoder.name}\n`)
+      let damages = 0
+      for await (const row of decoder.dump(file, { verbose: flags.verbose === true })) {
         if (io.stopped.aborted) return
-        const line =
-          flags.json === true
-            ? JSON.stringify(row)
-            : Object.entries(row)
-                .map(([name, value]) => `${name}=${String(value)}`)
-                .join(' ')
-        await io.out.write(`${line}\n`)
+        if (row['what'] === 'damage') damages++
+        await io.out.write(`${json ? JSON.stringify(row) : rowText(row)}\n`)
       }
+      if (damages === 0) return
+      const places = damages === 1 ? 'one place' : `${damages} places`
+      throw new OperatingError('corrupt', `${file} is damaged in ${places}`)
     })
+}
+
+/** A row as `name=value` words; a value that is no single word stands as JSON. */
+function rowText(row: DumpRow): string {
+  const words = Object.entries(row).map(([name, value]) => {
+    const plain = typeof value === 'object' && value !== null ? null : String(value)
+    return `${name}=${plain !== null && /^[^\s"]+$/.test(plain) ? plain : JSON.stringify(value)}`
+  })
+  return words.join(' ')
 }
 
 async function pick(file: string, decoders: readonly FileDecoder[]): Promise<FileDecoder> {

@@ -1,8 +1,10 @@
 // The write cache's memory: one page-aligned block, cut by fours into chunks of 16 KiB to 1 MiB, so
 // that a busy partition fills megabytes that go to disk in one direct write while thousands of
-// quiet ones hold a few kilobytes each. When nothing is free, the oldest chunk that is flushed,
-// unpinned and no longer being filled is taken back from its owner. It knows nothing of batches:
-// a chunk is a window of a segment file's bytes, and a batch may straddle two of them.
+// quiet ones hold a few kilobytes each. When nothing is free, the oldest chunk that is flushed and
+// no longer being filled is taken back from its owner. One that readers still pin is taken too, so
+// that a stuck reader never keeps what comes after it; its memory follows with the last pin, and
+// what may be pinned at once is bounded. It knows nothing of batches: a chunk is a window of a
+// segment file's bytes, and a batch may straddle two of them.
 import { assert, must } from '../../base/assert.ts'
 import { KiB, MiB } from '../../base/units.ts'
 import { pageAlignedMemory, pageAlignedPiece } from '../../ports/disk.ts'
@@ -12,11 +14,12 @@ export const CHUNK_SIZES: readonly number[] = [16 * KiB, 64 * KiB, 256 * KiB, Mi
 
 const LARGEST = CHUNK_SIZES.length - 1
 
+/** Share of the memory that readers may pin; what they read beyond it they copy. */
+const PINNED_SHARE_MAX = 1 / 4
+
 /** Whoever fills chunks: gives the oldest ones back when memory is short. */
 export interface ChunkOwner {
-  /** Whether this evictable chunk may go now: the oldest of its owner, and not pinned. */
-  canEvict(chunk: Chunk): boolean
-  /** The chunk has been taken back. */
+  /** The chunk, the oldest of its owner, has been taken back. */
   evict(chunk: Chunk): void
 }
 
@@ -40,7 +43,7 @@ export class Chunk {
   pins = 0
   /** No more bytes will be added. */
   retired = false
-  /** Handed to the arena: may be evicted as soon as nobody pins it. */
+  /** Handed to the arena: may be evicted. */
   evictable = false
 
   constructor(bytes: Uint8Array, at: number, sizeClass: number) {
@@ -66,6 +69,7 @@ export class Arena {
   #unflushedBytes = 0
   #freeBytes: number
   #heldBytes = 0
+  #pinnedBytes = 0
   #openChunks = 0
   /** Evictable chunks that were given back and still stand in the list. */
   #gone = 0
@@ -92,6 +96,11 @@ export class Arena {
     return this.#heldBytes
   }
 
+  /** Memory in chunks that readers still send from. */
+  get pinnedBytes(): number {
+    return this.#pinnedBytes
+  }
+
   /** Memory in chunks of any state. */
   get usedBytes(): number {
     return this.capacityBytes - this.#freeBytes
@@ -110,7 +119,8 @@ export class Arena {
 
   /**
    * A chunk of the preferred size or, when memory is short, of a smaller one; null when every
-   * chunk is unflushed or pinned. It comes empty; its memory holds old bytes.
+   * chunk is unflushed or pinned. It comes empty; its memory holds old bytes. What is pinned stays
+   * below a quarter, hence null means that producers were not held back in time.
    */
   take(preferredClass: number, owner: ChunkOwner): Chunk | null {
     for (;;) {
@@ -154,15 +164,39 @@ export class Arena {
     this.#evictable.push(chunk)
   }
 
-  /** Gives a chunk back. It must not be pinned; unflushed bytes in it are forgotten. */
+  /** Whether readers may pin `bytes` more; else they copy. */
+  mayPin(bytes: number): boolean {
+    return this.#pinnedBytes + bytes <= this.capacityBytes * PINNED_SHARE_MAX
+  }
+
+  /** Keeps a chunk's memory as it is until `unpin`. */
+  pin(chunk: Chunk): void {
+    assert(chunk.owner !== null, 'Only a chunk in use is pinned')
+    if (chunk.pins === 0) this.#pinnedBytes += chunk.bytes.length
+    chunk.pins++
+  }
+
+  /** Lets go of a pin; the last one on a chunk that was given back frees its memory. */
+  unpin(chunk: Chunk): void {
+    assert(chunk.pins > 0, 'Only a pinned chunk is let go')
+    chunk.pins--
+    if (chunk.pins > 0) return
+    this.#pinnedBytes -= chunk.bytes.length
+    if (chunk.owner === null) this.#reclaim(chunk)
+  }
+
+  /** Gives a chunk back; unflushed bytes in it are forgotten. Pins keep its memory, not the chunk. */
   release(chunk: Chunk): void {
-    assert(chunk.pins === 0, 'A pinned chunk is not given back')
     assert(chunk.owner !== null, 'A chunk is given back once')
     this.account(chunk.flushed - chunk.fill)
     chunk.owner = null
     if (!chunk.retired) this.#openChunks--
     if (chunk.evictable) this.#gone++
     else this.#heldBytes -= chunk.bytes.length
+    if (chunk.pins === 0) this.#reclaim(chunk)
+  }
+
+  #reclaim(chunk: Chunk): void {
     this.#freeBytes += chunk.bytes.length
     this.#giveBack(chunk.at, chunk.sizeClass)
   }
@@ -206,22 +240,20 @@ export class Arena {
     free.add(at)
   }
 
-  /** Evicts the oldest chunk that may go; those that may not keep their place. */
+  /** Evicts the oldest chunks until one of them leaves its memory; false when none does. */
   #evictOldest(): boolean {
     if (this.#gone > 1024 && this.#gone * 2 > this.#evictable.length) {
       this.#evictable = this.#evictable.filter((chunk) => chunk.owner !== null)
       this.#head = 0
       this.#gone = 0
     }
-    for (let i = this.#head; i < this.#evictable.length; i++) {
-      const chunk = must(this.#evictable[i], 'evictable chunk')
+    while (this.#head < this.#evictable.length) {
+      const chunk = must(this.#evictable[this.#head++], 'evictable chunk')
       const owner = chunk.owner
-      if (owner !== null && !owner.canEvict(chunk)) continue
-      if (i === this.#head) this.#head++
       if (owner === null) continue
       this.release(chunk)
       owner.evict(chunk)
-      return true
+      if (chunk.pins === 0) return true
     }
     return false
   }

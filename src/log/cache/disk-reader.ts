@@ -1,11 +1,14 @@
 // Reads batches from segment files by direct I/O, verified by CRC before anybody sees them, in
 // windows of page-aligned memory from a budget of its own, so that a backfill never pushes the hot
-// tail out of the write cache. A reader that goes on finds its next window already being read.
+// tail out of the write cache. A reader that goes on finds its next window already being read. How
+// many read at once is bounded, and so is how many windows may wait to be sent: beyond it answers
+// are copies, so that readers who never take theirs hold no windows.
 import { assert, must } from '../../base/assert.ts'
 import { OperatingError } from '../../base/errors.ts'
 import type { Offset } from '../../base/units.ts'
-import { MiB, alignDown, alignUp, offset } from '../../base/units.ts'
+import { KiB, MiB, alignDown, alignUp, offset } from '../../base/units.ts'
 import type { Crypto } from '../../ports/crypto.ts'
+import { Semaphore } from '../../flow/semaphore.ts'
 import { DIRECT_ALIGNMENT, pageAlignedMemory } from '../../ports/disk.ts'
 import {
   BATCH_HEADER_BYTES,
@@ -20,6 +23,8 @@ import type { Segment } from '../segment.ts'
 
 /** Bytes read at once. */
 const WINDOW_BYTES = MiB
+/** Reads that may wait for their turn: more than a broker has connections. */
+const WAITING_MAX = 100_000
 
 /** A read that also tells where in the file it ended. */
 export interface DiskRead extends LogRead {
@@ -45,7 +50,10 @@ export class DiskReader {
   readonly #budget: number
   readonly #windows = new Map<string, Window>()
   readonly #idle: Uint8Array[] = []
+  readonly #lane: Semaphore
   #allocated = 0
+  /** Answers that hold a window. */
+  #lent = 0
   #uses = 0
   /** Bytes read from files, for metrics. */
   bytesRead = 0
@@ -54,13 +62,18 @@ export class DiskReader {
   constructor(crypto: Crypto, budgetBytes: number) {
     this.#crypto = crypto
     this.#budget = Math.max(4, Math.floor(budgetBytes / WINDOW_BYTES))
+    this.#lane = new Semaphore({ unitsMax: this.#budget >> 1, waitersMax: WAITING_MAX })
   }
 
   /**
    * Whole batches of `segment` from the one that contains `from`; `position` is a batch boundary
    * at or before it. Throws `corrupt` when a batch fails its CRC.
    */
-  async read(
+  read(segment: Segment, position: number, from: Offset, limits: ReadLimits): Promise<DiskRead> {
+    return this.#lane.with(1, () => this.#read(segment, position, from, limits))
+  }
+
+  async #read(
     segment: Segment,
     position: number,
     from: Offset,
@@ -128,13 +141,19 @@ export class DiskReader {
       return emptyAt(from, endPosition)
     }
     if (endPosition < limit) this.#prefetch(segment, endPosition, limit)
-    return {
-      parts: [window.memory.subarray(start, end)],
-      bytes: end - start,
-      nextOffset,
-      endPosition,
-      release: () => this.#unpin(window),
+    const bytes = end - start
+    const view = window.memory.subarray(start, end)
+    if (this.#lent >= this.#budget >> 2 && !window.loose) {
+      const copy = Uint8Array.from(view)
+      this.#unpin(window)
+      return { parts: [copy], bytes, nextOffset, endPosition, release: () => undefined }
     }
+    this.#lent++
+    const release = (): void => {
+      this.#lent--
+      this.#unpin(window)
+    }
+    return { parts: [view], bytes, nextOffset, endPosition, release }
   }
 
   /** Like `#spanOf`, but throws `corrupt` for a damaged batch. */
@@ -232,7 +251,7 @@ export class DiskReader {
     if (this.#allocated >= this.#budget && this.#evictOne()) {
       return must(this.#idle.pop(), 'An evicted window leaves its memory')
     }
-    // Above the budget only while every window is being sent: one per response under way.
+    // Above the budget by the reads of the lane at most: few windows are held by answers.
     this.#allocated++
     return pageAlignedMemory(WINDOW_BYTES)
   }

@@ -246,7 +246,7 @@ export class SegmentBytes implements ChunkOwner {
       const end = Math.min(to, chunk.position + chunk.fill)
       parts.push(chunk.bytes.subarray(at - chunk.position, end - chunk.position))
       if (pinned !== null) {
-        chunk.pins++
+        this.host.arena.pin(chunk)
         pinned.push(chunk)
       }
       at = end
@@ -271,13 +271,9 @@ export class SegmentBytes implements ChunkOwner {
     }
   }
 
-  /** Lets go of chunks that `views` pinned; those of a closed segment go back to the arena. */
+  /** Lets go of chunks that `views` pinned, also after `close`. */
   unpin(pinned: readonly Chunk[]): void {
-    for (const chunk of pinned) {
-      assert(chunk.pins > 0, 'Only a pinned chunk is let go')
-      chunk.pins--
-      if (chunk.pins === 0 && this.#closed && chunk.owner === this) this.host.arena.release(chunk)
-    }
+    for (const chunk of pinned) this.host.arena.unpin(chunk)
   }
 
   /** Index of the chunk that holds byte `position`. */
@@ -290,10 +286,6 @@ export class SegmentBytes implements ChunkOwner {
       else high = middle - 1
     }
     return low
-  }
-
-  canEvict(chunk: Chunk): boolean {
-    return this.chunks[0] === chunk && chunk.pins === 0
   }
 
   /** The arena has taken the oldest chunk back. */
@@ -321,7 +313,7 @@ export class SegmentBytes implements ChunkOwner {
     const last = this.chunks.at(-1)
     if (last === undefined || last.retired) return false
     for (const chunk of this.chunks) {
-      if (chunk.flushed < chunk.fill || chunk.issued > chunk.flushed || chunk.pins > 0) return false
+      if (chunk.flushed < chunk.fill || chunk.issued > chunk.flushed) return false
     }
     const from = alignDown(last.fill, DIRECT_ALIGNMENT)
     this.#stub = from === last.fill ? null : Uint8Array.from(last.bytes.subarray(from, last.fill))
@@ -337,7 +329,7 @@ export class SegmentBytes implements ChunkOwner {
     this.#closed = true
     this.#tellWaiters(closed(this.path))
     await this.#file.close()
-    for (const chunk of this.chunks) if (chunk.pins === 0) this.host.arena.release(chunk)
+    for (const chunk of this.chunks) this.host.arena.release(chunk)
     this.chunks.length = 0
     this.#handed = 0
   }

@@ -56,6 +56,8 @@ export class JournalFile {
   sequence = 0
   /** Whether its header says that recovery needs it. */
   live = false
+  /** Whether that header is durable: only then may the next file be written. */
+  anchored = false
   /** Journal position of the file's byte 0. */
   basePosition = 0
   /** Where the next frame goes, in the file. */
@@ -251,6 +253,7 @@ export class Journal {
     const current = this.#current
     let at = current.at
     let parts = this.#parts
+    let fresh = false
     if (this.#fresh) {
       const header = encodeFileHeader({
         fileSequence: current.sequence,
@@ -262,6 +265,7 @@ export class Journal {
       parts = [header, ...parts]
       at = 0
       this.#fresh = false
+      fresh = true
     }
     try {
       current.file.writeNow(at, parts)
@@ -276,7 +280,9 @@ export class Journal {
     this.#stagedBytes = 0
     this.#stagingAt = 0
     this.#runFrom = 0
-    if (!current.filled && this.#spare.length > 0) this.#rotate()
+    if (!current.filled) this.#rotateIfReady()
+    // Without its header a file's frames are nothing, and those of the next would follow on a gap.
+    if (fresh) this.requestSync()
     return this.position
   }
 
@@ -325,7 +331,7 @@ export class Journal {
   /** Forces the current file into the list of those a checkpoint empties. */
   seal(): void {
     this.commit()
-    if (this.#current.at > FILE_HEADER_BYTES && this.#spare.length > 0) this.#rotate()
+    if (this.#current.at > FILE_HEADER_BYTES) this.#rotateIfReady()
   }
 
   /** The file being written, for a checkpoint that ends at a clean shutdown. */
@@ -364,6 +370,7 @@ export class Journal {
     file.basePosition = position
     file.at = FILE_HEADER_BYTES
     file.owners.clear()
+    file.anchored = false
     this.#fresh = true
   }
 
@@ -383,8 +390,12 @@ export class Journal {
   #rotateIfPossible(): void {
     this.commit()
     if (this.#current.at === FILE_HEADER_BYTES) return
-    if (this.#spare.length > 0) this.#rotate()
-    else this.#prepareSpare()
+    if (this.#spare.length === 0) this.#prepareSpare()
+    this.#rotateIfReady()
+  }
+
+  #rotateIfReady(): void {
+    if (this.#spare.length > 0 && this.#current.anchored) this.#rotate()
   }
 
   #prepareSpare(): void {
@@ -428,7 +439,10 @@ export class Journal {
     const files = [...this.#unsynced]
     this.#unsynced.clear()
     try {
-      for (const file of files) await file.file.sync()
+      for (const file of files) {
+        await file.file.sync()
+        file.anchored = true
+      }
     } catch (error) {
       this.#latch(error)
       return

@@ -28,8 +28,9 @@ const SECRETS_IN_TEXT: readonly (readonly [find: RegExp, put: string])[] = [
   [
     new RegExp(
       [
-        String.raw`\b((?:[\w.-]{0,40}(?:passw(?:or)?d|passphrase|secret|token|signature|credential|`,
-        String.raw`apikey|accountkey|accesskey)|sig)\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s&;,'"]+)`,
+        String.raw`\b((?:[\w.-]{0,40}(?:passw(?:or)?d|passphrase|secret|token|signature|`,
+        String.raw`credential|apikey|accountkey|accesskey)|sig)\s*[=:]\s*)`,
+        String.raw`("[^"]*"|'[^']*'|[^\s&;,'"]+)`,
       ].join(''),
       'gi',
     ),
