@@ -93,13 +93,27 @@ describe('a connection is closed without an answer', () => {
   test.each(Object.entries(Api))('by a body of %s that is cut [W7]', async (_, api) => {
     const other = await lab.client()
     const { max } = api.request
-    const whole = other.frame(api, max, {})
+    const whole = other.frame(api as never, max, {})
     await other.close()
     const headerBytes = 4 + 10 + 'test'.length + 1
     if (whole.length <= headerBytes + 1) return
     const cut = Uint8Array.from(whole.subarray(0, whole.length - 1))
     new DataView(cut.buffer).setInt32(0, cut.length - 4)
     await hangsUp(cut)
+  })
+
+  // Other bodies may be followed by bytes: see the interop tests.
+  test('by bytes behind a body of records [W7]', async () => {
+    const other = await lab.client()
+    for (const frame of [
+      other.frame(Api.produce, 9, { acks: 1, timeoutMs: 1 }),
+      other.frame(Api.fetch, 12, { maxWaitMs: 0 }),
+    ]) {
+      const longer = new Uint8Array(frame.length + 3)
+      longer.set(frame)
+      new DataView(longer.buffer).setInt32(0, longer.length - 4)
+      await hangsUp(longer)
+    }
   })
 })
 

@@ -213,7 +213,9 @@ export class Harness {
     return log
   }
 
-  /** Appends one batch of `count` records and `size` payload bytes; false when the cache is full. */
+  /**
+   * Appends one batch of `count` records and `size` payload bytes; false when the cache is full.
+   */
   append(
     index: number,
     shape: { size?: number; count?: number; producerId?: number; time?: number } = {},
