@@ -8,7 +8,9 @@ import { KiB, MiB } from '../../base/units.ts'
 
 /** Largest share of what is left that one answer may take. */
 const SHARE = 8
-/** Reserved at least while reading, because a reader gets a whole batch even if it asks for less. */
+/**
+ * Reserved at least while reading, because a reader gets a whole batch even if it asks for less.
+ */
 const RESERVED_MIN = MiB
 /** Below this much for one answer, fetches wait. */
 const GRANT_MIN = 64 * KiB
