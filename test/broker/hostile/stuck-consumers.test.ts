@@ -90,7 +90,7 @@ it('many stuck consumers cost bounded memory, and neither producer nor reader st
   expect(performance.now() - startedMs).toBeLessThan(13_000)
 }, 30_000)
 
-it('a client that asks for metadata and never reads is held back and keeps only itself', async () => {
+it('a client that asks for metadata and never reads is held back alone', async () => {
   broker = await startBroker({
     memory: true,
     settings: { 'connection.response.max.bytes': '1048576' },
