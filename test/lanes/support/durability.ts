@@ -4,6 +4,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Kafka, logLevel, type Producer } from 'kafkajs'
 
@@ -24,11 +25,14 @@ export async function freePort(): Promise<number> {
 export class BrokerProcess {
   readonly bootstrap: string
   readonly #directory: string
+  readonly #wrapper: readonly string[]
   #child: ChildProcess | null = null
   /** What the latest process said on standard error. */
   errors = ''
 
-  constructor(directory: string, port: number) {
+  /** `wrapper` is a command that runs the broker, such as a tracer with its options. */
+  constructor(directory: string, port: number, wrapper: readonly string[] = []) {
+    this.#wrapper = wrapper
     this.#directory = directory
     this.bootstrap = `127.0.0.1:${port}`
   }
@@ -36,7 +40,8 @@ export class BrokerProcess {
   /** Starts it and waits for its ready line. */
   async start(): Promise<void> {
     const flags = ['--data-dir', this.#directory, '--kafka', this.bootstrap]
-    const child = spawn(launcher, ['start', ...flags, '--http', '127.0.0.1:0'], {
+    const command = [...this.#wrapper, launcher, 'start', ...flags, '--http', '127.0.0.1:0']
+    const child = spawn(command[0] ?? launcher, command.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#child = child
@@ -53,6 +58,16 @@ export class BrokerProcess {
       }
     }
     throw new Error(`The broker does not start: ${this.errors}`)
+  }
+
+  /** Waits at most `waitMs` for it to end by itself; its exit code, or null when it lives on. */
+  async ended(waitMs: number): Promise<number | null> {
+    const child = this.#child
+    if (child === null) return null
+    if (child.exitCode === null) {
+      await Promise.race([once(child, 'exit'), pause(waitMs, null, { ref: false })])
+    }
+    return child.exitCode
   }
 
   /** Ends it with `signal` and waits until it is gone; its exit code or signal. */
@@ -136,6 +151,14 @@ export class Load {
         this.acknowledged.push({ partition, offset: base + i, value })
       })
     }
+  }
+
+  /** Lets go of the producers at once, whatever they wait for. */
+  abandon(): void {
+    this.#stopping = true
+    for (const running of this.#running) running.catch(() => undefined)
+    for (const producer of this.#producers) void producer.disconnect().catch(() => undefined)
+    this.#running = []
   }
 
   /** Ends the producers once what they have sent is acknowledged. */
