@@ -228,6 +228,18 @@ export class Lab {
     return this.client()
   }
 
+  /**
+   * Another broker on a copy of the data as it lies there now, as if this process had been killed.
+   * The caller closes it.
+   */
+  async killedCopy(): Promise<Lab> {
+    const from = must(this.directory, 'directory')
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'stratalog-'))
+    fs.cpSync(from, directory, { recursive: true })
+    const options = { ...this.#options, dataDir: directory }
+    return new Lab(await startBroker(options), options, directory)
+  }
+
   async close(): Promise<void> {
     await this.#stop()
     if (this.directory !== null) fs.rmSync(this.directory, { recursive: true, force: true })

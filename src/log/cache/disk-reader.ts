@@ -7,8 +7,8 @@ import { assert, must } from '../../base/assert.ts'
 import { OperatingError } from '../../base/errors.ts'
 import type { Offset } from '../../base/units.ts'
 import { MiB, alignDown, alignUp, offset } from '../../base/units.ts'
-import type { Crypto } from '../../ports/crypto.ts'
 import { Semaphore } from '../../flow/semaphore.ts'
+import type { Crypto } from '../../ports/crypto.ts'
 import { DIRECT_ALIGNMENT, pageAlignedMemory } from '../../ports/disk.ts'
 import {
   BATCH_HEADER_BYTES,
