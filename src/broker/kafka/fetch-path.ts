@@ -86,7 +86,6 @@ export class FetchPath {
       throw new FormatError(`Fetch version ${version} is not served`)
     }
     const request = decodeFetchRequest(version, reader)
-    if (reader.left > 0) throw new FormatError('A request is longer than its body')
     this.#deps.metrics.requests.value++
     const session = this.#deps.sessions.begin(request, version >= FIRST_TOPIC_ID)
     if (session.code !== 0) {
