@@ -74,7 +74,6 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Run
     processMetrics: options.memory !== true,
   })
   const dataDirectory = options.memory === true ? 'memory:' : path.resolve(values.dataDir)
-  if (options.memory !== true) fs.mkdirSync(dataDirectory, { recursive: true })
   const disk = options.memory === true ? createMemoryDisk(4 * GiB) : await openDisk(dataDirectory)
   const failure = Promise.withResolvers<Error>()
   const broker = await Broker.open(

@@ -14,6 +14,8 @@ export class Reader {
   readonly view: DataView
   at: number
   readonly end: number
+  /** List elements that may still be read: one may take a byte here and a hundred in memory. */
+  elementsLeft = Infinity
 
   constructor(bytes: Uint8Array, at = 0, end: number = bytes.length) {
     this.bytes = bytes
@@ -33,6 +35,12 @@ export class Reader {
     if (count < 0 || count > this.end - at) throw new FormatError('Bytes end inside a field')
     this.at = at + count
     return at
+  }
+
+  /** Counts list elements before they are read. Throws FormatError when they are too many. */
+  spend(elements: number): void {
+    this.elementsLeft -= elements
+    if (this.elementsLeft < 0) throw new FormatError('A message has too many list elements')
   }
 
   int8(): number {

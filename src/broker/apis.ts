@@ -121,7 +121,10 @@ function topicApis(deps: ApiDeps): readonly ServedApi[] {
   const self = { selfId: nodeId, image, settings }
   const logDirs = {
     image,
-    partition: (topicId: string, index: number) => partitions.get(topicId, index),
+    partition: async (topicId: string, index: number) => {
+      const topic = partitions.byId(topicId)
+      return topic === null ? undefined : partitions.lead(topic, index)
+    },
     directory: deps.dataDirectory,
     volume: () => deps.volume(),
   }

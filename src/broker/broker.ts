@@ -12,7 +12,6 @@ import { MetadataNode } from '../cluster/metadata-node.ts'
 import type { MetadataRecord } from '../cluster/records.ts'
 import type { Settings } from '../config/settings.ts'
 import { GroupCoordinator } from '../group/coordinator.ts'
-import type { GroupLimits } from '../group/options.ts'
 import { LogStore } from '../log/log-store.ts'
 import type { Cancel, Clock } from '../ports/clock.ts'
 import type { Compression } from '../ports/compression.ts'
@@ -27,13 +26,15 @@ import { Dispatch } from './kafka/dispatch.ts'
 import { FetchPath } from './kafka/fetch-path.ts'
 import { FetchSessions } from './kafka/fetch-session.ts'
 import { FrameMemory } from './kafka/frame-memory.ts'
+import { groupLimits } from './group-limits.ts'
 import { KafkaListener } from './kafka/listener.ts'
 import { offsetsLog } from './offsets-log.ts'
 import { Partitions } from './partitions.ts'
 import { ProducePath } from './kafka/produce-path.ts'
 import { ProducerIds } from './producer-ids.ts'
-import { ResponseMemory } from './response-memory.ts'
+import { ResponseMemory } from './kafka/response-memory.ts'
 import { OFFSETS_TOPIC, TopicCreator } from './topic-creator.ts'
+import { Upkeep } from './upkeep.ts'
 import { ListenerView } from './topic-view.ts'
 
 /** Waiting produce requests are looked at this often for their deadline. */
@@ -73,6 +74,7 @@ export class Broker {
   #listener: KafkaListener | null = null
   #partitions: Partitions | null = null
   #cancelExpiry: Cancel = () => undefined
+  #upkeep: Upkeep | null = null
   #cancelForgetting: Cancel = () => undefined
   #address = { host: '', port: 0 }
   #ready = false
@@ -393,6 +395,7 @@ export class Broker {
     this.#cancelForgetting()
     await this.#listener?.close()
     this.#groups?.close()
+    await this.#upkeep?.close()
     await this.#store?.close()
     await this.#metadata?.close()
     await this.#directory?.close(this.#failure === null)
@@ -405,27 +408,4 @@ function newClusterId(crypto: Crypto): string {
   let id = ''
   for (const byte of crypto.randomBytes(22)) id += alphabet.charAt(byte % alphabet.length)
   return id
-}
-
-function groupLimits(settings: Settings): GroupLimits {
-  const values = settings.broker
-  return {
-    membersMax: values.groupMembersMax,
-    pendingJoinsMax: values.groupMembersMax,
-    initialDelayMs: values.groupInitialRebalanceDelayMs,
-    newMemberJoinTimeoutMs: 300_000,
-    offsetsPartitions: values.offsetsPartitions,
-    groupIdLengthMax: 1000,
-    groupsMax: 100_000,
-    metadataBytesMax: values.offsetMetadataBytesMax,
-    sessionTimeoutMinMs: values.groupSessionMinMs,
-    sessionTimeoutMaxMs: values.groupSessionMaxMs,
-    offsetsRetentionMs: values.offsetsRetentionMs,
-    expiryIntervalMs: values.offsetsRetentionCheckMs,
-    batchBytesMax: 1_000_000,
-    queuedRecordsMax: 100_000,
-    rewriteRecordsMin: 100_000,
-    reloadDelayMs: 1000,
-    lateTimerMs: 1000,
-  }
 }

@@ -105,9 +105,10 @@ export class PartitionOpening {
       const base = this.#pending[0]
       if (base === undefined) return
       const before = this.#segments.at(-1)
+      // A log start is saved before what lies below it is removed, so nothing else may be missing.
+      if (this.#end < base) return
       if (before !== undefined) {
         if (before.end > base) throw this.#damaged(before.path, base, before.end)
-        if (before.end < base) return
         await this.#cutHole()
         // Sealed before the next is opened: its trailer tells of the producers at its own end.
         await this.#finishSegment(before)
@@ -360,7 +361,8 @@ export class PartitionOpening {
     const base = offset(frame.segmentBase)
     const before = this.#segments.at(-1)
     // Everything before this frame was skipped or applied, so the segment before is complete.
-    if (before === undefined ? frame.position > 0 : base !== before.end) {
+    const follows = before === undefined ? base <= this.#logStart : base === before.end
+    if (!follows || (before === undefined && frame.position > 0)) {
       throw this.#damaged(segmentPath(this.identity, base), this.#end, frame.baseOffset)
     }
     await this.#cutHole()
@@ -369,7 +371,6 @@ export class PartitionOpening {
     const opened = this.#segments.at(-1)
     if (opened !== undefined && opened !== before) return opened
     const made = Segment.create(this.#host, this.identity, base)
-    if (before === undefined) this.#logStart = offset(Math.max(this.#logStart, base))
     this.#segments.push(made)
     return made
   }

@@ -395,7 +395,7 @@ export class PartitionLog implements JournalOwner, DirtyLog {
   async abandon(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    for (const segment of this.segments) await segment.close()
+    for (const segment of [...this.segments]) await segment.close()
     await this.#persisting?.catch(() => undefined)
     await this.#savedStart.catch(() => undefined)
   }

@@ -22,6 +22,8 @@ export class SegmentFile {
   #file: DiskFile | null = null
   #opening: Promise<DiskFile> | null = null
   #exists: boolean
+  /** Whether its directory entry is durable; a file that was made and never synced is tried again. */
+  #anchored: boolean
   #users = 0
   #usedLately = false
   #closed = false
@@ -37,6 +39,7 @@ export class SegmentFile {
     this.#place = place
     this.path = place.path
     this.#exists = exists
+    this.#anchored = exists
   }
 
   /** Reads up to `into.length` bytes from `at`; returns how many. Aligned, as for a direct file. */
@@ -106,11 +109,18 @@ export class SegmentFile {
 
   async #openOnce(): Promise<DiskFile> {
     const { directory, path } = this.#place
-    if (this.#exists) return this.#disk.open(path, { mode: 'write', direct: true })
+    if (this.#anchored) return this.#disk.open(path, { mode: 'write', direct: true })
     await this.#directories.make(directory)
-    const file = await this.#disk.open(path, { mode: 'create', direct: true })
+    const mode = this.#exists ? 'write' : 'create'
+    const file = await this.#disk.open(path, { mode, direct: true })
     this.#exists = true
-    await this.#disk.syncDirectory(directory)
+    try {
+      await this.#disk.syncDirectory(directory)
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+    this.#anchored = true
     return file
   }
 }

@@ -114,6 +114,7 @@ function planList(element: ReadPlan, nullable: boolean, shape: Shape): ReadPlan 
     const count = readLength(reader, shape.flexible, 4)
     if (count < 0) return noNull(nullable)
     if (count * least > reader.left) throw new FormatError('A list is longer than the message')
+    reader.spend(count)
     const list: unknown[] = []
     for (let i = 0; i < count; i++) list.push(read(reader))
     return list

@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const STOP_MS = 20_000
+const STOP_MS = 60_000
 const CLOCK_TICKS = 100
 
 const children = new Set<ChildProcess>()
@@ -30,7 +30,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => pr
 /** A program that was started. */
 export interface Running {
   readonly pid: number
-  /** Ends it and waits; SIGKILL at once when `kill`, else after 20 s. */
+  /** Ends it and waits; SIGKILL at once when `kill`, else after a minute. */
   stop(how?: { readonly kill: boolean }): Promise<void>
 }
 
@@ -134,7 +134,10 @@ async function stop(child: ChildProcess, how = { kill: false }): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const gone = new Promise((resolve) => child.once('exit', resolve))
   child.kill(how.kill ? 'SIGKILL' : 'SIGTERM')
-  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+  const timer = setTimeout(() => {
+    console.error(`${child.spawnfile} does not end within a minute and is killed`)
+    child.kill('SIGKILL')
+  }, STOP_MS)
   await gone
   clearTimeout(timer)
 }

@@ -122,4 +122,6 @@ function machine(bench: Bench): string {
   return `${cores}, ${memory}, ${process.platform} ${release()}, Node ${process.versions.node}; ${how}`
 }
 
-const firstLine = (error: unknown): string => String(error).split('\n')[0] ?? ''
+function firstLine(error: unknown): string {
+  return String(error).split('\n')[0] ?? ''
+}

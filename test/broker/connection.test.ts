@@ -92,7 +92,7 @@ describe('a connection is closed without an answer', () => {
 
   test.each(Object.entries(Api))('by a body of %s that is cut [W7]', async (_, api) => {
     const other = await lab.client()
-    const { max } = api.request as { max: number }
+    const { max } = api.request
     const whole = other.frame(api as never, max, {})
     await other.close()
     const headerBytes = 4 + 10 + 'test'.length + 1

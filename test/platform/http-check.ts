@@ -56,7 +56,7 @@ const raw = (server: HttpServer, parts: readonly string[], gapMs = 0): Promise<s
       }
     }
     send().catch(reject)
-    setTimeout(() => socket.destroy(), 3_000).unref()
+    setTimeout(() => socket.destroy(), 1_500).unref()
   })
 
 const chunked = (path: string): string =>

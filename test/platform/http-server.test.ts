@@ -31,7 +31,11 @@ describe('serve() on Node', () => {
 
   const start = async (limits: Partial<HttpLimits>): Promise<HttpServer> => {
     const app = { fetch: (): Response => new Response('fine') }
-    const server = await serve(app, { host: '127.0.0.1', port: 0, limits })
+    const server = await serve(app, {
+      host: '127.0.0.1',
+      port: 0,
+      limits: { graceMs: 200, ...limits },
+    })
     open.push(server)
     return server
   }

@@ -68,11 +68,21 @@ const rowsOf = (
   return { code: ErrorCode.INVALID_REQUEST, message: `Unsupported resource type: ${resourceType}` }
 }
 
+/** Each resource once: an answer is far longer than the name that asks for it. */
+function distinct(resources: readonly DescribeConfigsResource[]): DescribeConfigsResource[] {
+  const known = new Map<string, DescribeConfigsResource>()
+  for (const resource of resources) {
+    const key = `${resource.resourceType} ${resource.resourceName}`
+    if (!known.has(key)) known.set(key, resource)
+  }
+  return [...known.values()]
+}
+
 /** Answers DescribeConfigs. */
 export const describeConfigs =
   (deps: DescribeConfigsDeps): Handler<DescribeConfigsRequest, Input<DescribeConfigsResponse>> =>
   (request) => ({
-    results: request.resources.map((resource) => {
+    results: distinct(request.resources).map((resource) => {
       const { resourceType, resourceName, configurationKeys: keys } = resource
       const rows = rowsOf(deps, resource)
       if ('code' in rows) {

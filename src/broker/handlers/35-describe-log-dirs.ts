@@ -14,22 +14,23 @@ import type { Handler } from '../handler.ts'
 /** What the handler needs. */
 export interface DescribeLogDirsDeps {
   readonly image: () => ClusterImage
-  readonly partition: (topicId: string, index: number) => Partition | undefined
+  /** The partition, opened if need be: one that nobody has used since the start is held too. */
+  readonly partition: (topicId: string, index: number) => Promise<Partition | undefined>
   /** Absolute path of the data directory. */
   readonly directory: string
   /** Size of its volume and what is free of it, in bytes; -1 where that cannot be known. */
   readonly volume: () => Promise<{ readonly totalBytes: number; readonly usableBytes: number }>
 }
 
-const held = (
+const held = async (
   deps: DescribeLogDirsDeps,
   topic: TopicImage,
   wanted: readonly number[] | null,
-): DescribeLogDirsPartition[] => {
+): Promise<DescribeLogDirsPartition[]> => {
   const indexes = wanted === null ? [...topic.partitions.keys()] : [...new Set(wanted)]
   const partitions: DescribeLogDirsPartition[] = []
   for (const index of indexes.sort((a, b) => a - b)) {
-    const partition = deps.partition(topic.id, index)
+    const partition = await deps.partition(topic.id, index)
     if (partition === undefined) continue
     const partitionSize = partition.sizeBytes
     partitions.push({ partitionIndex: index, partitionSize, offsetLag: 0, isFutureKey: false })
@@ -45,11 +46,12 @@ export const describeLogDirs =
     const image = deps.image()
     const wanted = new Map(request.topics?.map(({ topic, partitions }) => [topic, partitions]))
     const names = request.topics === null ? image.topicNames() : [...wanted.keys()]
-    const topics = names.flatMap((name) => {
+    const topics: { name: string; partitions: DescribeLogDirsPartition[] }[] = []
+    for (const name of names) {
       const topic = image.topicByName(name)
-      if (topic === undefined) return []
-      const partitions = held(deps, topic, wanted.get(name) ?? null)
-      return partitions.length === 0 ? [] : [{ name, partitions }]
-    })
+      if (topic === undefined) continue
+      const partitions = await held(deps, topic, wanted.get(name) ?? null)
+      if (partitions.length > 0) topics.push({ name, partitions })
+    }
     return { results: [{ logDir: deps.directory, topics, ...volume }] }
   }

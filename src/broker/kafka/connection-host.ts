@@ -3,8 +3,8 @@ import type { Reader } from '../../base/reader.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { RequestHeader } from '../../wire/headers.ts'
 import type { FrameMemory } from './frame-memory.ts'
-import type { ResponseMemory } from '../response-memory.ts'
 import type { RequestContext } from '../handler.ts'
+import type { ResponseMemory } from './response-memory.ts'
 import type { ResponseQueue, ResponseSlot } from './response-queue.ts'
 
 /** Limits of one connection. */
@@ -34,8 +34,6 @@ export interface RequestSource {
   readonly id: number
   readonly responses: ResponseQueue
   readonly closed: boolean
-  /** Ends the wait of a request when the connection closes; null while none waits. */
-  abandon: (() => void) | null
   /** A slot of `responses` was filled. */
   answered(): void
   /** Closes once what was answered so far has been sent. */

@@ -22,10 +22,14 @@ const FETCH = 1
 const FIXED_HEADER_BYTES = 10
 const FIRST_FLEXIBLE_PRODUCE = 9
 /**
- * Largest request that is decoded, in bytes; all but Produce are. An element of a list may take one
- * byte here and a hundred when decoded. The largest honest ones are assignments of big groups.
+ * Largest request that is decoded, in bytes and in elements of all its lists; all but Produce are
+ * decoded. The largest honest ones are the assignments of big groups, and fetches of as many
+ * partitions as one broker can lead.
  */
 export const DECODED_REQUEST_BYTES_MAX: number = 8 * MiB
+export const DECODED_ELEMENTS_MAX = 250_000
+/** Bytes of answers made for one client in one turn, so that the others get theirs. */
+const TURN_BYTES_MAX = 256 * KiB
 /** Bytes that a client may leave unread, while the broker is crowded, before reading stops. */
 const CROWDED_QUEUED_BYTES_MAX = 64 * KiB
 /** While others wait for memory: how long a client may take none of its answers. */
@@ -53,7 +57,6 @@ export class KafkaConnection implements ConnectionHandler {
   lastRequestMs: number
   /** A produce frame whose partitions are being opened. */
   #held: Uint8Array | null = null
-  abandon: (() => void) | null = null
   /** It has produced: it stops when the log asks producers to wait. Consumers go on. */
   #produces = false
   /** Bytes of answers that wait for the end of the turn, but those of Produce and Fetch. */
@@ -138,7 +141,6 @@ export class KafkaConnection implements ConnectionHandler {
     this.#host.frames.cancel(this.#onMemory)
     this.#host.answers.queued(-this.#countedBytes)
     this.#countedBytes = 0
-    this.abandon?.()
     this.#host.closed(this)
     this.#goOn()
     this.#finish()
@@ -208,6 +210,7 @@ export class KafkaConnection implements ConnectionHandler {
       if (this.responses.length >= limits.requestsInFlightMax) return false
       const queued = this.#connection.queuedBytes
       if (queued + this.#unsentBytes > limits.queuedBytesMax) return false
+      if (this.#unsentBytes > TURN_BYTES_MAX) return false
       if (queued > CROWDED_QUEUED_BYTES_MAX && answers.crowded) return false
     }
     if (this.#produces && log.pressed) {
@@ -313,6 +316,7 @@ export class KafkaConnection implements ConnectionHandler {
       throw new FormatError(`A request of ${end - at} bytes is over the limit for its kind`)
     }
     const reader = new Reader(bytes, at, end)
+    reader.elementsLeft = DECODED_ELEMENTS_MAX
     const header = readRequestHeader(reader, this.#clientIds)
     const { apiKey, apiVersion, correlationId, clientId } = header
     const context: RequestContext = {

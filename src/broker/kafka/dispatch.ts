@@ -43,6 +43,7 @@ export function serve<Request, Response>(
     handle({ header, reader, context }) {
       // Handlers may keep what they decode, and the receive buffer does not last.
       const own = new Reader(Uint8Array.from(reader.raw(reader.left)))
+      own.elementsLeft = reader.elementsLeft
       // Bytes behind the body are skipped, as in Kafka: librdkafka 2.16 leaves some in Metadata.
       const body = decode(request, header.apiVersion, own)
       const encode = (answer: Input<Response>): Uint8Array => {

@@ -16,10 +16,10 @@ import type { FetchedPartition, FetchedTopic } from '../../wire/fast/fetch-respo
 import { encodeFetchResponse } from '../../wire/fast/fetch-response.ts'
 import type { RequestSource } from './connection-host.ts'
 import type { SessionFetch } from './fetch-session.ts'
-import { FetchSessions } from './fetch-session.ts'
+import type { FetchSessions } from './fetch-session.ts'
 import type { RequestContext } from '../handler.ts'
 import type { Partitions, TopicEntry } from '../partitions.ts'
-import type { ResponseMemory } from '../response-memory.ts'
+import type { ResponseMemory } from './response-memory.ts'
 import type { ResponseSlot } from './response-queue.ts'
 
 const FIRST_VERSION = 4
@@ -92,7 +92,7 @@ export class FetchPath {
       this.#send(source, slot, session, [], 0, context)
       return null
     }
-    const task = new FetchTask(this.#deps, source, session, {
+    const task = new FetchTask(this.#deps, source, slot, session, {
       version,
       isolation: request.isolationLevel === 1 ? 1 : 0,
       minBytes: request.minBytes,
@@ -104,9 +104,9 @@ export class FetchPath {
       this.#send(source, slot, session, parts, task.reservedBytes, context)
       return null
     }
-    return parts.then((late) => {
-      this.#send(source, slot, session, late, task.reservedBytes, context)
-    })
+    return parts.then((late) =>
+      this.#send(source, slot, session, late, task.reservedBytes, context),
+    )
   }
 
   #send(
@@ -177,6 +177,7 @@ export class FetchPath {
 class FetchTask {
   readonly #deps: FetchDeps
   readonly #source: RequestSource
+  readonly #slot: ResponseSlot
   readonly #session: SessionFetch
   readonly #limits: {
     readonly version: number
@@ -191,6 +192,7 @@ class FetchTask {
   constructor(
     deps: FetchDeps,
     source: RequestSource,
+    slot: ResponseSlot,
     session: SessionFetch,
     limits: {
       readonly version: number
@@ -202,6 +204,7 @@ class FetchTask {
   ) {
     this.#deps = deps
     this.#source = source
+    this.#slot = slot
     this.#session = session
     this.#limits = limits
   }
@@ -240,10 +243,10 @@ class FetchTask {
     const parts = this.#session.wishes.map((wish) => this.#part(wish))
     const { clock, memory } = this.#deps
     const nowMs = clock.monotonicMs()
-    const last = this.#source.closed || nowMs >= deadlineMs
+    const last = nowMs >= deadlineMs
     const ready = last || this.#enough(parts)
     if (ready) {
-      if (!this.#source.closed) this.reservedBytes = memory.reserve(this.#limits.maxBytes)
+      this.reservedBytes = memory.reserve(this.#limits.maxBytes)
       // Without memory the last look answers without records, and so does one that tells of errors.
       if (this.reservedBytes > 0 || last || parts.some(({ code }) => code !== 0)) {
         return this.#read(parts)
@@ -255,11 +258,11 @@ class FetchTask {
       const wake = (): void => {
         if (woken) return
         woken = true
-        this.#source.abandon = null
         for (const cancel of cancels) cancel()
         resolve()
       }
-      this.#source.abandon = wake
+      // A connection that closes drops its slots: nobody waits for them any longer.
+      this.#slot.release = wake
       cancels.push(clock.after(deadlineMs - nowMs, wake))
       if (ready) {
         cancels.push(memory.onFreed(wake))
@@ -272,7 +275,10 @@ class FetchTask {
         cancels.push(part.leader.watch(wake))
       }
     })
-    return waiting.then(() => (this.#source.closed ? [] : this.#look(deadlineMs)))
+    return waiting.then(() => {
+      this.#slot.release = null
+      return this.#source.closed ? [] : this.#look(deadlineMs)
+    })
   }
 
   #touch(part: Part): void {

@@ -47,9 +47,9 @@ export class FrameInput {
     return this.#stopped
   }
 
-  /** Whether it holds part of a frame in shared memory and waits for its peer to go on. */
+  /** Whether it holds part of a frame in shared memory, or waits for such memory. */
   get gathering(): boolean {
-    return this.#room !== null && this.#room.length > FRAME_ROOM_MIN && !this.starved
+    return this.starved || (this.#room !== null && this.#room.length > FRAME_ROOM_MIN)
   }
 
   /** Where the transport may put the next bytes; null for its own buffer. */

@@ -29,7 +29,9 @@ export function limitsCommand(io: Io): Command {
     .option('--data-dir <dir>', 'where to write, on the device in question (a temporary directory)')
     .option('--mib <n>', 'MiB to write and read', '512')
     .option('--json', 'print JSON')
-    .action(async (flags: Flags) => {
+    .action(async (_own: Flags, command: Command) => {
+      // --json is an option of `bench` as well, which then takes it.
+      const flags = command.optsWithGlobals<Flags>()
       const parent = flags.dataDir ?? tmpdir()
       const directory = await mkdtemp(join(parent, 'stratalog-limits-')).catch((cause: unknown) => {
         const text = `--data-dir takes a directory to write in, not '${parent}'`

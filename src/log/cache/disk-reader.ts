@@ -6,9 +6,9 @@
 import { assert, must } from '../../base/assert.ts'
 import { OperatingError } from '../../base/errors.ts'
 import type { Offset } from '../../base/units.ts'
-import { KiB, MiB, alignDown, alignUp, offset } from '../../base/units.ts'
-import type { Crypto } from '../../ports/crypto.ts'
+import { MiB, alignDown, alignUp, offset } from '../../base/units.ts'
 import { Semaphore } from '../../flow/semaphore.ts'
+import type { Crypto } from '../../ports/crypto.ts'
 import { DIRECT_ALIGNMENT, pageAlignedMemory } from '../../ports/disk.ts'
 import {
   BATCH_HEADER_BYTES,
@@ -85,7 +85,7 @@ export class DiskReader {
     for (;;) {
       const window = await this.#window(segment, next, size, limit)
       let at = next - window.from
-      let span = 0
+      let span: number
       try {
         // Step over batches below the one asked for.
         span = this.#check(segment, window, at)

@@ -160,6 +160,7 @@ function readCount(reader: Reader, flexible: boolean, least: number): number {
   const count = flexible ? reader.uvarint() - 1 : reader.int32()
   if (count < 0) throw new FormatError('A list that must not be null is null')
   if (count * least > reader.left) throw new FormatError('A list is longer than the message')
+  reader.spend(count)
   return count
 }
 

@@ -1,5 +1,5 @@
-// Durable produce over a thousand partitions against the same over one: the shared journal must make
-// the number of partitions nearly free. Both run on one broker, in turns.
+// Durable produce over a thousand partitions against the same over one: the shared journal must
+// make the number of partitions nearly free. Both run on one broker, in turns.
 import { startSystem } from '../bench.ts'
 import type { Row } from '../bench.ts'
 import { medianFigures } from '../report.ts'

@@ -10,6 +10,8 @@ import { filesBelow } from './read.ts'
 
 const SEGMENTS = 10_000
 const PARTITIONS = 1000
+/** Rounds of writing until the segments must be there. */
+const ROUNDS_MAX = 60
 const EMPTY_MS_MAX = 500
 const FULL_MS_MAX = 1000
 const UNCLEAN_MS_MAX = 3000
@@ -46,14 +48,19 @@ const makeSegments: Prepare = async (bench, target) => {
   const settings = { 'segment.ms': '1' }
   await target.makeTopic({ name: topic, partitions: PARTITIONS, ackAfter: 'write', settings })
   const load = { topic, partitions: PARTITIONS, connections: 8, depth: 64, records: 1, warmup: 0 }
-  const rounds = bench.plan.isQuick ? 2 : SEGMENTS / PARTITIONS
-  for (let round = 0; round < rounds; round++) {
+  const wanted = bench.plan.isQuick ? PARTITIONS : SEGMENTS
+  for (let rounds = 0; segmentsOf(target) < wanted; rounds++) {
+    if (rounds === ROUNDS_MAX) {
+      throw new Error(`Only ${String(segmentsOf(target))} segments were made`)
+    }
     await measure(bench, target, 'produce', { ...load, rate: PARTITIONS, seconds: 1.2 })
     await sleep(1000)
   }
-  const count = filesBelow(target.directory).filter((file) => file.endsWith('.seg')).length
-  bench.say(`  ${String(count)} segments`)
+  bench.say(`  ${String(segmentsOf(target))} segments`)
 }
+
+const segmentsOf = (target: Target): number =>
+  filesBelow(target.directory).filter((file) => file.endsWith('.seg')).length
 
 const writeMuch: Prepare = async (bench, target) => {
   const topic = 'bench-unclean'

@@ -311,9 +311,9 @@ describe('DescribeLogDirs', () => {
     const { topicId } = await made.create('t', { partitions: 3 })
     await made.create('elsewhere')
     const sizes = [10, 20]
-    const partition = (id: string, index: number): Partition | undefined => {
+    const partition = (id: string, index: number): Promise<Partition | undefined> => {
       const sizeBytes = id === topicId ? sizes[index] : undefined
-      return sizeBytes === undefined ? undefined : ({ sizeBytes } as Partition)
+      return Promise.resolve(sizeBytes === undefined ? undefined : ({ sizeBytes } as Partition))
     }
     const volume = () => Promise.resolve({ totalBytes: 100, usableBytes: 60 })
     const handler = describeLogDirs({ ...made, partition, directory: '/data', volume })

@@ -5,19 +5,19 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../lane.sh"
 
 venv=$CACHE/venv
-if [ ! -f "$venv/done-1" ]; then
+if [ ! -f "$venv/done-2" ]; then
   if ! command -v python3 >/dev/null; then
     echo 'python3 is missing'
     echo '0 passed, 0 failed, 1 skipped'
     exit 77
   fi
   if ! { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet \
-    confluent-kafka==2.16.1 kafka-python==3.0.12 aiokafka==0.14.0 cramjam==2.12.1; } >"$WORK/pip.out" 2>&1; then
+    confluent-kafka==2.16.1 kafka-python==3.0.12 aiokafka==0.14.0 cramjam python-snappy lz4 zstandard; } >"$WORK/pip.out" 2>&1; then
     tail -n 3 "$WORK/pip.out"
     echo '0 passed, 0 failed, 1 skipped'
     exit 77
   fi
-  touch "$venv/done-1"
+  touch "$venv/done-2"
 fi
 
 lane_start

@@ -3,12 +3,14 @@
 // of ever more memory; with too little left it waits. What clients have not taken is counted too.
 // While either is short the broker is "crowded": it reads on only from clients that take their
 // answers, and those that take nothing are closed by the listener. It knows no records and no sockets.
-import { assert } from '../base/assert.ts'
-import { KiB, MiB } from '../base/units.ts'
+import { assert } from '../../base/assert.ts'
+import { KiB, MiB } from '../../base/units.ts'
 
 /** Largest share of what is left that one answer may take. */
 const SHARE = 8
-/** Reserved at least while reading, because a reader gets a whole batch even if it asks for less. */
+/**
+ * Reserved at least while reading, because a reader gets a whole batch even if it asks for less.
+ */
 const RESERVED_MIN = MiB
 /** Below this much for one answer, fetches wait. */
 const GRANT_MIN = 64 * KiB
