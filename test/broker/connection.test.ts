@@ -90,17 +90,19 @@ describe('a connection is closed without an answer', () => {
     )
   })
 
-  test.each(Object.entries(Api))('by a body of %s that is cut [W7]', async (_, api) => {
-    const other = await lab.client()
-    const { max } = api.request
-    const whole = other.frame(api as never, max, {})
-    await other.close()
-    const headerBytes = 4 + 10 + 'test'.length + 1
-    if (whole.length <= headerBytes + 1) return
-    const cut = Uint8Array.from(whole.subarray(0, whole.length - 1))
-    new DataView(cut.buffer).setInt32(0, cut.length - 4)
-    await hangsUp(cut)
-  })
+  test.each(Object.entries(Api) as [string, typeof Api.metadata][])(
+    'by a body of %s that is cut [W7]',
+    async (_, api) => {
+      const other = await lab.client()
+      const whole = other.frame(api, api.request.max, {})
+      await other.close()
+      const headerBytes = 4 + 10 + 'test'.length + 1
+      if (whole.length <= headerBytes + 1) return
+      const cut = Uint8Array.from(whole.subarray(0, whole.length - 1))
+      new DataView(cut.buffer).setInt32(0, cut.length - 4)
+      await hangsUp(cut)
+    },
+  )
 })
 
 test('bytes behind a body are skipped, as librdkafka leaves some [W7]', async () => {
@@ -123,7 +125,7 @@ test('bytes behind a body are skipped, as librdkafka leaves some [W7]', async ()
 })
 
 describe('headers', () => {
-  test('every API answers its newest and its oldest version under the right header [W2, W3]', async () => {
+  test('every API answers every version under the right header [W2, W3]', async () => {
     client = await lab.client()
     for (const api of Object.values(Api) as (typeof Api.metadata)[]) {
       if ((api.request.key ?? 0) <= 1) continue
@@ -137,7 +139,7 @@ describe('headers', () => {
     await client.close()
   })
 
-  test('a client id is an int16 string in every header, and may be null or not ASCII [W2, W12]', async () => {
+  test('a client id is an int16 string, and may be null or not ASCII [W2, W12]', async () => {
     client = await lab.client()
     for (const clientId of [null, '', 'ключ-🔑', 'x'.repeat(3000)]) {
       for (const version of [0, 9, 12]) {
