@@ -102,10 +102,10 @@ describe('a connection is closed without an answer', () => {
     await hangsUp(cut)
   })
 
-  test('by bytes behind a body [W7]', async () => {
+  // Other bodies may be followed by bytes: see the interop tests.
+  test('by bytes behind a body of records [W7]', async () => {
     const other = await lab.client()
     for (const frame of [
-      other.frame(Api.metadata, 12, { topics: [] }),
       other.frame(Api.produce, 9, { acks: 1, timeoutMs: 1 }),
       other.frame(Api.fetch, 12, { maxWaitMs: 0 }),
     ]) {
