@@ -213,9 +213,7 @@ export class Harness {
     return log
   }
 
-  /**
-   * Appends one batch of `count` records and `size` payload bytes; false when the cache is full.
-   */
+  /** Appends a batch of `count` records and `size` payload bytes; false when the cache is full. */
   append(
     index: number,
     shape: { size?: number; count?: number; producerId?: number; time?: number } = {},

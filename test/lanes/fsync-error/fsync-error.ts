@@ -1,7 +1,7 @@
 // Lets the system fail one sync of a real broker, at every turn another, and looks at what it does:
 // it must stop with a sentence and an exit code other than 0, and after a restart on a sound system
-// every record that was acknowledged must be there. A sync that failed is never tried again, because
-// the second one succeeds without having written anything.
+// every record that was acknowledged must be there. A sync that failed is never tried again,
+// because the second one succeeds without having written anything.
 //   node test/lanes/fsync-error/fsync-error.ts [--rounds N]
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

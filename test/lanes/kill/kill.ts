@@ -1,5 +1,5 @@
-// Kills a broker under load again and again, at random moments, and compares what its producers were
-// told with what it has after each restart:
+// Kills a broker under load again and again, at random moments, and compares what its producers
+// were told with what it has after each restart:
 //   node test/lanes/kill/kill.ts [--rounds N] [--seed S] [--check-every N]
 // A killed process loses nothing that reached the system, so topics that acknowledge after `fsync`
 // and after `write` must be whole; for `memory` the loss is only counted. Prints one JSON line.

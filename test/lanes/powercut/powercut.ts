@@ -1,8 +1,9 @@
 // Cuts the power of a broker's file system under load, again and again: the shutdown ioctl of ext4
 // and XFS drops everything that was not synced, file contents and directory entries alike; then the
-// broker is killed, the file system mounted again and the broker restarted on what is left. Producers
-// of `fsync` topics must find every record they were told of; what `write` topics lose is counted.
-//   node test/lanes/powercut/powercut.ts --file-system ext4|xfs [--rounds N] [--seed S] [--size MIB]
+// broker is killed, the file system mounted again and the broker restarted on what is left.
+// Producers of `fsync` topics must find every record they were told of; what `write` topics lose is
+// counted.
+//   node test/lanes/powercut/powercut.ts --file-system ext4|xfs [--rounds N] [--seed S]
 // Needs root and loop devices; run.sh looks for both. Prints one JSON line.
 import { execFileSync } from 'node:child_process'
 import {
