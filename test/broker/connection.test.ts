@@ -90,6 +90,7 @@ describe('a connection is closed without an answer', () => {
     )
   })
 
+<<<<<<< HEAD
   test.each(Object.entries(Api) as [string, typeof Api.metadata][])(
     'by a body of %s that is cut [W7]',
     async (_, api) => {
@@ -122,6 +123,19 @@ test('bytes behind a body are skipped, as librdkafka leaves some [W7]', async ()
   await longer(client.frame(Api.fetch, 12, fetchBody(topic, 0)))
   expect(valuesIn((await fetch(client, topic, 0)).records)).toEqual(['a'])
   await client.close()
+=======
+  test.each(Object.entries(Api))('by a body of %s that is cut [W7]', async (_, api) => {
+    const other = await lab.client()
+    const { max } = api.request
+    const whole = other.frame(api, max, {})
+    await other.close()
+    const headerBytes = 4 + 10 + 'test'.length + 1
+    if (whole.length <= headerBytes + 1) return
+    const cut = Uint8Array.from(whole.subarray(0, whole.length - 1))
+    new DataView(cut.buffer).setInt32(0, cut.length - 4)
+    await hangsUp(cut)
+  })
+>>>>>>> main
 })
 
 describe('headers', () => {

@@ -67,7 +67,7 @@ async function send(topic: string, what: readonly Sample[] | number, options: Op
     headers: new Map(Object.entries(headers).map(([name, bytes]) => [Buffer.from(name), bytes])),
   }))
   try {
-    return await producer.send({ ...rest, messages } as Sent)
+    return await producer.send({ ...rest, messages })
   } finally {
     await producer.close()
   }
@@ -110,8 +110,8 @@ async function read(topic: string, { groupId, from, count }: ReadOptions): Promi
 /** The client says undefined, against its own types, where a key or a value is null. */
 const shownMessage = ({ key, value, headers }: Got): string =>
   shown({
-    key: (key as Buffer | undefined) ?? null,
-    value: (value as Buffer | undefined) ?? null,
+    key: (key) ?? null,
+    value: (value) ?? null,
     headers: Object.fromEntries([...headers].map(([name, bytes]) => [name.toString(), bytes])),
   })
 

@@ -5,8 +5,9 @@
 // Files have a fixed size, are filled with zeros ahead of use and are recycled once every append
 // in them is durable in its segment: rewriting allocated pages is several times faster than growing
 // a file. When no recycled file is ready the current one grows past its size: slower, never wrong.
-// A file is marked free, durably, before it is used again: new frames under an old header would look
-// like damage. The mark's sync also makes its frames durable, so that no gap opens before the next.
+// A file is marked free, durably, before it is used again: new frames under an old header would
+// look like damage. The mark's sync also makes its frames durable, so that no gap opens before the
+// next.
 //
 // A failed write or sync latches the journal: its state on the device is then unknown, so nothing
 // is acknowledged any more, and the failed sync is never tried again. Recovery is elsewhere.
