@@ -3,7 +3,7 @@
 import type { Prng } from '../../src/base/prng.ts'
 import { offset } from '../../src/base/units.ts'
 import type { PartitionLog } from '../../src/log/partition-log.ts'
-import type { LogStoreOptions } from '../../src/log/log-store.ts'
+import type { LogStoreOptions } from '../../src/log/log-store-options.ts'
 import { Scheduler } from '../sim/clock.ts'
 import { SimDisk } from '../sim/disk.ts'
 import { joined } from './batches.ts'

@@ -345,7 +345,9 @@ class FetchTask {
     return { ...base, leader, code: 0 }
   }
 
-  /** Who leads, where `code` says that the client was wrong and its version can be told. */
+  /**
+   * Who leads, where `code` says that the client was wrong about it and its version can be told.
+   */
   #leaderFor(code: number, topic: TopicEntry, index: number): Part['currentLeader'] {
     if (this.#limits.version < FIRST_LEADER) return null
     if (code !== ErrorCode.NOT_LEADER_OR_FOLLOWER && code !== ErrorCode.FENCED_LEADER_EPOCH) {
