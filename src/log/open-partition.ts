@@ -5,7 +5,7 @@
 //
 //   begin ──▶ (replay a frame)* ──▶ finish
 import { assert, must } from '../base/assert.ts'
-import { OperatingError } from '../base/errors.ts'
+import { FormatError, OperatingError } from '../base/errors.ts'
 import { leaderEpoch, offset } from '../base/units.ts'
 import type { Offset } from '../base/units.ts'
 import type { DiskFile } from '../ports/disk.ts'
@@ -279,7 +279,16 @@ export class PartitionOpening {
     if (!names.includes(name.slice(name.lastIndexOf('/') + 1))) return none
     const file = await disk.open(name, { mode: 'write' })
     const options = { crypto, baseOffset: base, producerLimits: this.#limits() }
-    const { tail, checkpoint } = await SegmentTail.load(file, size, options)
+    const loaded = await SegmentTail.load(file, size, options).catch((error: unknown) => {
+      if (error instanceof FormatError) return null
+      throw error
+    })
+    if (loaded === null) {
+      // Of another version: it only shortens recovery, so it is begun anew when it is next needed.
+      await file.close()
+      return none
+    }
+    const { tail, checkpoint } = loaded
     if (checkpoint === null) return { ...none, tail, file }
     this.#state.producers = checkpoint.producers
     for (const { epoch, start } of checkpoint.lineage.entries()) {

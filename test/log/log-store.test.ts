@@ -4,7 +4,7 @@ import { offset } from '../../src/base/units.ts'
 import { createMemoryDisk } from '../../src/platform/memory-disk.ts'
 import { Scheduler } from '../sim/clock.ts'
 import { SimDisk } from '../sim/disk.ts'
-import { joined } from './batches.ts'
+import { crypto, joined } from './batches.ts'
 import { Harness, MODES, Model, TINY, partition, settings } from './store-harness.ts'
 
 const KIB = 1024
@@ -188,6 +188,24 @@ describe('LogStore', () => {
     expect(log.logStart).toBe(7)
     harness.disk.crash()
     expect((await reopened(harness, false)).at(0).logStart).toBe(7)
+  })
+
+  it('scans a segment whose sidecar makes no sense', async () => {
+    const harness = await Harness.fresh()
+    for (let i = 0; i < 5; i++) harness.append(0, { size: 2_000 })
+    await harness.settle()
+    await harness.close()
+    const name = 'topics/00000000-0000-4000-8000-0000000000aa/0/00000000000000000000.tail'
+    const file = await harness.run(harness.disk.open(name, { mode: 'write' }))
+    const bytes = harness.disk.peek(name)
+    const view = new DataView(bytes.buffer)
+    view.setUint32(84, 7)
+    view.setUint32(12, crypto.crc32c(bytes.subarray(16), crypto.crc32c(bytes.subarray(0, 12))))
+    file.writeNow(0, [bytes])
+    const again = await reopened(harness, true)
+    await again.verify(0)
+    await again.close()
+    await (await reopened(again, true)).verify(0)
   })
 
   it('removes a partition that has appends in this turn and goes on', async () => {

@@ -3,6 +3,7 @@
 // verified, so all three agree on every field of the footer. It acts on nothing and allocates
 // nothing per batch; it takes batches that have been checked and does not check them again.
 import { assert } from '../../base/assert.ts'
+import { FormatError } from '../../base/errors.ts'
 import { leaderEpoch, offset, type LeaderEpoch, type Offset } from '../../base/units.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import {
@@ -103,7 +104,7 @@ export class SegmentBuilder implements SegmentState {
 
   /**
    * Goes on from a state and an index that were stored; those from `first` on replace what is
-   * there.
+   * there. Throws FormatError when the two do not go together.
    */
   restore(
     state: SegmentState,
@@ -111,6 +112,10 @@ export class SegmentBuilder implements SegmentState {
   ): void {
     assert(state.baseOffset === this.baseOffset, 'A stored state belongs to its segment')
     this.index.splice(entries.first, entries.bytes, state.dataLength)
+    const last = this.index.length - 1
+    if (last >= 0 && this.index.offsetAt(last) >= state.endOffset) {
+      throw new FormatError('An index goes beyond its segment')
+    }
     this.endOffset = state.endOffset
     this.dataLength = state.dataLength
     this.batchCount = state.batchCount
@@ -119,7 +124,6 @@ export class SegmentBuilder implements SegmentState {
     this.maxTimestamp = state.maxTimestamp
     this.maxEpoch = state.maxEpoch
     this.#pending = 0
-    const last = this.index.length - 1
     this.#intervalStart = last < 0 ? 0 : this.index.positionAt(last)
     this.#intervalCrc = last < 0 ? 0 : this.index.prefixCrcAt(last)
   }
