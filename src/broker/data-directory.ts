@@ -45,6 +45,10 @@ export class DataDirectory {
 
   /** Locks the directory and marks it in use. Throws `refused` when it is not ours to use. */
   static async open(disk: Disk, owner: DirectoryOwner): Promise<DataDirectory> {
+    // Looked at before it is locked, because the lock is a file too; what counts is what is read
+    // under the lock.
+    const seen = await readMeta(disk)
+    if (seen !== null) check(seen, owner)
     const release = await disk.lock('lock')
     try {
       const found = await readMeta(disk)

@@ -24,9 +24,7 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return bytes
 }
 
-/**
- * Feeds bytes as a transport does: into the target when there is one, else from memory of its own.
- */
+/** Feeds bytes as a transport does: into the target when there is one, else into its own memory. */
 function deliver(input: FrameInput, bytes: Uint8Array, sizes: readonly number[]): void {
   const shared = new Uint8Array(256 * KiB)
   let at = 0

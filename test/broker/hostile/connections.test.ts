@@ -39,7 +39,7 @@ function beginning(announced: number, sent: number): Uint8Array {
   return bytes
 }
 
-it('max.connections closes what comes beyond it, and a place that is freed is given again', async () => {
+it('max.connections closes what comes beyond it, and gives a freed place again', async () => {
   await start({ 'max.connections': '20' })
   const served: HostileClient[] = []
   for (let i = 0; i < 20; i++) served.push(await connect())

@@ -67,22 +67,22 @@ it('many stuck consumers cost bounded memory, and neither producer nor reader st
   const producer = await producerOf('many')
   await produceAll(producer, 'many', 60)
   const before = process.memoryUsage().rss
-  const stuck = await Promise.all(Array.from({ length: 200 }, () => connect()))
+  const stuck = await Promise.all(Array.from({ length: 100 }, () => connect()))
   for (const [i, client] of stuck.entries()) {
     client.socket.pause()
     // Some stand at the tail, some ask for what only the disk has.
     const offset = i % 2 === 0 ? 0 : 50
     for (let n = 0; n < 5; n++) client.send(fetchFrame('many', { offset, maxBytes: 8 * MiB }))
   }
-  await produceAll(producer, 'many', 150)
+  await produceAll(producer, 'many', 80)
   const growth = process.memoryUsage().rss - before
   // 16 MiB of answers, 48 MiB of windows, the segments of the disk that lies in memory, and slack.
-  expect(growth).toBeLessThan(60 * MiB + 150 * BATCH.length + 100 * MiB)
+  expect(growth).toBeLessThan(60 * MiB + 80 * BATCH.length + 100 * MiB)
   const reader = await connect()
   const startedMs = performance.now()
   let bytes = 0
   while (bytes === 0) {
-    const read = await fetchOnce(reader, 'many', { offset: 209, maxBytes: MiB, maxWaitMs: 1000 })
+    const read = await fetchOnce(reader, 'many', { offset: 139, maxBytes: MiB, maxWaitMs: 1000 })
     expect(read).toMatchObject({ code: 0 })
     bytes = read?.bytes ?? 1
   }
@@ -90,7 +90,7 @@ it('many stuck consumers cost bounded memory, and neither producer nor reader st
   expect(performance.now() - startedMs).toBeLessThan(13_000)
 }, 30_000)
 
-it('a client that asks for metadata and never reads is held back and keeps only itself', async () => {
+it('a client that asks for metadata and never reads is held back alone', async () => {
   broker = await startBroker({
     memory: true,
     settings: { 'connection.response.max.bytes': '1048576' },
@@ -98,11 +98,11 @@ it('a client that asks for metadata and never reads is held back and keeps only 
   const producer = await producerOf('meta')
   const before = process.memoryUsage().rss
   const stuck = await Promise.all(Array.from({ length: 20 }, () => connect()))
-  const topics = Array.from({ length: 500 }, (_, i) => ({ name: `a.topic.that.is.not.${i}` }))
+  const topics = Array.from({ length: 200 }, (_, i) => ({ name: `a.topic.that.is.not.${i}` }))
   const frame = frameOf(metadataRequest, 9, { topics, allowAutoTopicCreation: false })
   for (const client of stuck) {
     client.socket.pause()
-    for (let n = 0; n < 60; n++) client.send(frame)
+    for (let n = 0; n < 50; n++) client.send(frame)
   }
   await produceAll(producer, 'meta', 20)
   expect(process.memoryUsage().rss - before).toBeLessThan(400 * MiB)
