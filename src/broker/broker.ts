@@ -34,7 +34,7 @@ import { ProducePath } from './kafka/produce-path.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { ResponseMemory } from './kafka/response-memory.ts'
 import { OFFSETS_TOPIC, TopicCreator } from './topic-creator.ts'
-import { type Upkeep } from './upkeep.ts'
+import { Upkeep } from './upkeep.ts'
 import { ListenerView } from './topic-view.ts'
 
 /** Waiting produce requests are looked at this often for their deadline. */
