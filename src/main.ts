@@ -114,9 +114,13 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Run
     failed: failure.promise,
     close: () => {
       closing ??= (async (): Promise<void> => {
-        await broker.close()
-        await http.close()
-        telemetry.close()
+        try {
+          await broker.close()
+        } finally {
+          // A port left open would keep a process whose disk has failed from ending.
+          await http.close()
+          telemetry.close()
+        }
       })()
       return closing
     },

@@ -197,6 +197,19 @@ describe('startBroker() on a directory', () => {
   })
 })
 
+describe('startBroker() without its directory', () => {
+  test('says so when it is closed, and gives its ports back all the same', async () => {
+    const dataDir = join(folder, 'gone')
+    const broker = await startBroker({ dataDir, kafka: free, http: free, logLevel: 'silent' })
+    await produce(broker, 'orders', ['a'])
+    await rm(dataDir, { recursive: true, force: true })
+    await writeFile(dataDir, 'no segment can be made here')
+    await expect(broker.close()).rejects.toBeInstanceOf(OperatingError)
+    const again = await startBroker({ memory: true, kafka: broker.kafka, http: broker.http })
+    await again.close()
+  })
+})
+
 describe('startBroker() refuses with a sentence', () => {
   test('a setting that does not exist, with the nearest that does', async () => {
     const error = await failure({ memory: true, settings: { 'num.partitons': '2' } })
