@@ -34,7 +34,7 @@ import { ProducePath } from './kafka/produce-path.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { ResponseMemory } from './kafka/response-memory.ts'
 import { OFFSETS_TOPIC, TopicCreator } from './topic-creator.ts'
-import { type Upkeep } from './upkeep.ts'
+import { Upkeep } from './upkeep.ts'
 import { ListenerView } from './topic-view.ts'
 
 /** Waiting produce requests are looked at this often for their deadline. */
@@ -75,7 +75,6 @@ export class Broker {
   #partitions: Partitions | null = null
   #cancelExpiry: Cancel = () => undefined
   #upkeep: Upkeep | null = null
-  #cancelForgetting: Cancel = () => undefined
   #address = { host: '', port: 0 }
   #ready = false
   #failure: Error | null = null
@@ -255,7 +254,8 @@ export class Broker {
     groups.start()
     this.#leadGroups(metadata.image())
     this.#expire(partitions)
-    this.#forgetProducers(partitions)
+    this.#upkeep = new Upkeep(partitions, { clock, telemetry }, () => metadata.image())
+    this.#background('upkeep', this.#upkeep.start(settings.broker.retentionCheckMs))
     this.#ready = true
   }
 
@@ -359,16 +359,6 @@ export class Broker {
     this.#cancelExpiry = clock.after(EXPIRE_EVERY_MS, () => this.#expire(partitions))
   }
 
-  /** Looks for idle producers, as often as `producer.id.expiration.check.interval.ms` says. */
-  #forgetProducers(partitions: Partitions): void {
-    const { clock } = this.#ports
-    const nowMs = clock.wallMs()
-    for (const leader of partitions.open()) leader.log.state.producers.expire(nowMs)
-    this.#cancelForgetting = clock.after(this.#options.settings.broker.producerIdCheckMs, () =>
-      this.#forgetProducers(partitions),
-    )
-  }
-
   #background(name: string, work: Promise<unknown>): void {
     work.catch((error: unknown) => {
       const level = error instanceof KafkaError ? 'warn' : 'error'
@@ -392,7 +382,6 @@ export class Broker {
   async #close(): Promise<void> {
     this.#ready = false
     this.#cancelExpiry()
-    this.#cancelForgetting()
     await this.#listener?.close()
     this.#groups?.close()
     await this.#upkeep?.close()

@@ -24,6 +24,7 @@ import type { DirtyLog, LogHost, LogSettings, PartitionIdentity } from './log-ho
 import { partitionDirectory } from './log-host.ts'
 import { saveLogStart } from './log-start.ts'
 import { openPartition } from './open-partition.ts'
+import type { LogStoreDeps, LogStoreOptions } from './log-store-options.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { Pressure } from './pressure.ts'
 import type { LogRecovery } from './recovery.ts'
@@ -32,27 +33,6 @@ import { FreeSpace } from './free-space.ts'
 import { IndexCache } from './segment/sealed-segment.ts'
 import type { SegmentBytes } from './cache/segment-bytes.ts'
 import { chunkClassFor } from './cache/segment-bytes.ts'
-
-/** Sizes and reserves of a store. */
-export interface LogStoreOptions {
-  /** Memory of the write cache, in bytes. */
-  readonly cacheBytes: number
-  /** Memory for reads that the write cache does not have, in bytes. */
-  readonly readCacheBytes: number
-  /** Memory for indexes of sealed segments, in bytes. */
-  readonly indexCacheBytes: number
-  readonly journal: JournalOptions
-  /** Below this much free disk, producers are refused. */
-  readonly diskReserveBytes: number
-}
-
-/** The ports a store acts through. */
-export interface LogStoreDeps {
-  readonly disk: Disk
-  readonly clock: Clock
-  readonly crypto: Crypto
-  readonly telemetry: Telemetry
-}
 
 /** The logs of one broker. */
 export class LogStore implements LogHost {

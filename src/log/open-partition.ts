@@ -5,14 +5,12 @@
 //
 //   begin ──▶ (replay a frame)* ──▶ finish
 import { assert, must } from '../base/assert.ts'
-import { FormatError, OperatingError } from '../base/errors.ts'
-import { alignDown, leaderEpoch, offset } from '../base/units.ts'
+import { OperatingError } from '../base/errors.ts'
+import { leaderEpoch, offset } from '../base/units.ts'
 import type { Offset } from '../base/units.ts'
-import type { Crypto } from '../ports/crypto.ts'
 import type { DiskFile } from '../ports/disk.ts'
-import { DIRECT_ALIGNMENT, pageAlignedPiece } from '../ports/disk.ts'
 import { AbortedList } from './state/aborted.ts'
-import { baseOffsetOf, batchBytesOf, lastOffsetDeltaOf } from './segment/batch-view.ts'
+import { batchBytesOf } from './segment/batch-view.ts'
 import { scanFile } from './segment/batch-scan.ts'
 import type { Frame } from './journal/journal-format.ts'
 import { FrameKind } from './journal/journal-format.ts'
@@ -24,7 +22,8 @@ import { PRODUCERS_MAX, PartitionState } from './state/partition-state.ts'
 import { Segment, segmentPath, tailPath } from './segment.ts'
 import { SegmentBuilder } from './segment/segment-builder.ts'
 import { SegmentBytes } from './cache/segment-bytes.ts'
-import { SectionKind, decodeFooter, looksSealed, sectionOf } from './segment/segment-format.ts'
+import { endOfBatches, isSealed, readEnd, readStub } from './segment/segment-ends.ts'
+import { SectionKind, sectionOf } from './segment/segment-format.ts'
 import { SealedSegment } from './segment/sealed-segment.ts'
 import { SegmentTail } from './segment/segment-tail.ts'
 
@@ -436,44 +435,4 @@ export class PartitionOpening {
         `offsets ${from} to ${to} are damaged or missing at ${path}; nothing was changed`,
     )
   }
-}
-
-/** Exclusive end of the offsets of whole batches. */
-function endOfBatches(payload: Uint8Array): number {
-  let end = 0
-  for (let at = 0; at < payload.length; at += batchBytesOf(payload, at)) {
-    end = baseOffsetOf(payload, at) + lastOffsetDeltaOf(payload, at) + 1
-  }
-  return end
-}
-
-/** Whether a file's last bytes are a whole footer: torn ones are no footer. */
-function isSealed(crypto: Crypto, end: Uint8Array, size: number): boolean {
-  if (!looksSealed(end)) return false
-  try {
-    decodeFooter(crypto, end, size)
-    return true
-  } catch (error) {
-    if (error instanceof FormatError) return false
-    throw error
-  }
-}
-
-/** The last bytes of a file, at most 4 KiB, ending where it ends. */
-async function readEnd(file: DiskFile, size: number): Promise<Uint8Array> {
-  const from = alignDown(Math.max(0, size - DIRECT_ALIGNMENT), DIRECT_ALIGNMENT)
-  const memory = pageAlignedPiece(2 * DIRECT_ALIGNMENT)
-  const got = await file.read(from, memory)
-  const length = Math.min(got, size - from)
-  return memory.subarray(Math.max(0, length - DIRECT_ALIGNMENT), length)
-}
-
-/** The bytes of the last partial block of a file of `length` bytes; null when there is none. */
-async function readStub(file: DiskFile, length: number): Promise<Uint8Array | null> {
-  const from = alignDown(length, DIRECT_ALIGNMENT)
-  if (from === length) return null
-  const memory = pageAlignedPiece(DIRECT_ALIGNMENT)
-  const got = await file.read(from, memory)
-  assert(got >= length - from, 'A partial block is in the file')
-  return Uint8Array.from(memory.subarray(0, length - from))
 }

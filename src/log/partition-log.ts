@@ -14,7 +14,8 @@ import {
   lastOffsetDeltaOf,
   maxTimestampOf,
 } from './segment/batch-view.ts'
-import type { Journal, JournalOwner } from './journal/journal.ts'
+import type { Journal } from './journal/journal.ts'
+import type { JournalOwner } from './journal/journal-file.ts'
 import { FrameKind, uuidBytes } from './journal/journal-format.ts'
 import type { DirtyLog, LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
 import { Segment } from './segment.ts'

@@ -22,7 +22,7 @@ export class SegmentFile {
   #file: DiskFile | null = null
   #opening: Promise<DiskFile> | null = null
   #exists: boolean
-  /** Whether its directory entry is durable; a file that was made and never synced is tried again. */
+  /** Whether its directory entry is durable; if it never became so, that is tried again. */
   #anchored: boolean
   #users = 0
   #usedLately = false

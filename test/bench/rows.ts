@@ -1,5 +1,5 @@
-// The table as data: every row of `npm run bench`, in the order in which it is run and printed, with
-// what is asked of it. A batch of 158 records of 100 bytes is 16 KiB and some.
+// The table as data: every row of `npm run bench`, in the order in which it is run and printed,
+// with what is asked of it. A batch of 158 records of 100 bytes is 16 KiB and some.
 import type { Row } from './bench.ts'
 import { besideConnections, besidePartitions } from './measures/beside.ts'
 import { heaviestMemory } from './measures/memory.ts'

@@ -118,8 +118,10 @@ function machine(bench: Bench): string {
   const cores = `${String(availableParallelism())} × ${cpus()[0]?.model ?? 'unknown'}`
   const memory = `${(totalmem() / 1024 ** 3).toFixed(0)} GiB`
   const { rounds, seconds } = bench.plan
-  const how = `medians of ${String(rounds)} × ${String(seconds)} s, load generator ${bench.load.kind}`
-  return `${cores}, ${memory}, ${process.platform} ${release()}, Node ${process.versions.node}; ${how}`
+  const runs = `${String(rounds)} × ${String(seconds)} s`
+  const how = `medians of ${runs}, load generator ${bench.load.kind}`
+  const system = `${process.platform} ${release()}, Node ${process.versions.node}`
+  return `${cores}, ${memory}, ${system}; ${how}`
 }
 
 function firstLine(error: unknown): string {

@@ -96,7 +96,7 @@ describe.each([7, 11, 12, 13, 18])('a session in version %i', (version) => {
     expect(told(await session.fetch([[0, 0]]))).toEqual([])
   })
 
-  test('tells of a changed log start and of errors, and of what is well again [S4, S5]', async () => {
+  test('tells of a changed log start, of errors and of their end [S4, S5]', async () => {
     const topic = await createTopic(client)
     await produce(client, topic, batchOf(['a', 'b']))
     const session = new Session(topic, version)

@@ -341,7 +341,7 @@ describe('offsets', () => {
     expect(await committed('a group nobody knows', topic.name)).toBe(-1)
   })
 
-  test('are refused for topics, members and generations that are not [O1, O2, O4, O7]', async () => {
+  test('are refused for what does not exist [O1, O2, O4, O7]', async () => {
     const topic = await createTopic(client)
     const member = await Member.connect(newGroup())
     await member.join()

@@ -189,13 +189,16 @@ export class Lab {
   }
 
   /** A broker on a fresh directory, which can be restarted. */
-  static async disk(settings: Readonly<Record<string, string>> = {}): Promise<Lab> {
+  static async disk(
+    settings: Readonly<Record<string, string>> = {},
+    logLevel: 'error' | 'silent' = 'error',
+  ): Promise<Lab> {
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'stratalog-'))
     const options: StartBrokerOptions = {
       dataDir: directory,
       kafka: { host: '127.0.0.1', port: 0 },
       http: { host: '127.0.0.1', port: 0 },
-      logLevel: 'error',
+      logLevel,
       settings: {
         'journal.file.bytes': String(4 * 1024 * 1024),
         'cache.bytes': String(32 * 1024 * 1024),

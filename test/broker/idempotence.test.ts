@@ -191,7 +191,7 @@ describe('a producer', () => {
 test('a producer is forgotten after producer.id.expiration.ms, another is not [I7]', async () => {
   const short = await Lab.memory({
     'producer.id.expiration.ms': '200',
-    'producer.id.expiration.check.interval.ms': '20',
+    'log.retention.check.interval.ms': '20',
   })
   const own = await short.client()
   const topic = await createTopic(own)

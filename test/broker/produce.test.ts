@@ -407,7 +407,7 @@ describe('a request', () => {
     }
   })
 
-  test('in flight when its topic is deleted gets an outcome that may be retried [P20]', async () => {
+  test('in flight when its topic is deleted may be retried [P20]', async () => {
     const own = await createTopic(client)
     await produce(client, own, batchOf(['a']))
     const other = await lab.client()

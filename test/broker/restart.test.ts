@@ -1,5 +1,7 @@
 // What outlives the process: a broker is stopped, or killed, and another goes on from its
 // directory. Everything is written and read by clients; nobody looks into the files.
+import * as fs from 'node:fs'
+import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { must } from '../../src/base/assert.ts'
 import { ErrorCode } from '../../src/base/error-codes.ts'
@@ -147,7 +149,9 @@ describe('after a restart', () => {
     expect(await send(7)).toEqual([0, 7])
     const fresh = await newProducer(client)
     expect(fresh).not.toBe(producerId)
-    expect(valuesIn((await fetch(client, topic, 0)).records)).toEqual([...'01234567'])
+    expect(valuesIn((await fetch(client, topic, 0)).records)).toEqual(
+      Array.from({ length: 8 }, (_, i) => `${i}`),
+    )
   })
 
   test('deleted records stay deleted [A7, F21, L2]', async () => {
@@ -243,6 +247,29 @@ describe('after a restart', () => {
     const answer = await client.call(Api.fetch, 13, next)
     expect(answer.errorCode).toBe(ErrorCode.FETCH_SESSION_ID_NOT_FOUND)
   })
+})
+
+test('bytes that rot on disk are an error that each version knows [F20]', async () => {
+  await lab.close()
+  lab = await Lab.disk({}, 'silent')
+  client = await lab.client()
+  const topic = await createTopic(client, { configs: { 'segment.bytes': '1048576' } })
+  const value = 'x'.repeat(500_000)
+  for (let i = 0; i < 5; i++) await produce(client, topic, batchOf([value]))
+  client = await lab.restart()
+  const directory = path.join(must(lab.directory, 'directory'), 'topics', topic.topicId, '0')
+  const [oldest = ''] = fs.readdirSync(directory).filter((name) => /^0{20}\./.test(name))
+  const file = fs.openSync(path.join(directory, oldest), 'r+')
+  fs.writeSync(file, new Uint8Array(100), 0, 100, 200_000)
+  fs.closeSync(file)
+  for (const version of versionsOf(Api.fetch)) {
+    const read = await fetch(client, topic, 0, { version })
+    expect([read.errorCode, read.records]).toEqual([
+      version <= 5 ? ErrorCode.NOT_LEADER_OR_FOLLOWER : ErrorCode.KAFKA_STORAGE_ERROR,
+      new Uint8Array(0),
+    ])
+  }
+  expect(valuesIn((await fetch(client, topic, 4)).records)).toEqual([value])
 })
 
 describe('after a kill', () => {

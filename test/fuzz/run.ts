@@ -2,7 +2,8 @@
 //   node test/fuzz/run.ts --seconds N | --executions N [--target NAME] [--seed S]
 //   node test/fuzz/run.ts --target NAME --replay FILE
 // Executions and seconds are for all chosen targets together. Prints one JSON line per target and
-// exits 1 when something was found; each finding is left in a file beside the command that repeats it.
+// exits 1 when something was found; each finding is left in a file, beside the command that repeats
+// it.
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

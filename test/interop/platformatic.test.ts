@@ -67,7 +67,7 @@ async function send(topic: string, what: readonly Sample[] | number, options: Op
     headers: new Map(Object.entries(headers).map(([name, bytes]) => [Buffer.from(name), bytes])),
   }))
   try {
-    return await producer.send({ ...rest, messages } as Sent)
+    return await producer.send({ ...rest, messages })
   } finally {
     await producer.close()
   }
@@ -110,8 +110,8 @@ async function read(topic: string, { groupId, from, count }: ReadOptions): Promi
 /** The client says undefined, against its own types, where a key or a value is null. */
 const shownMessage = ({ key, value, headers }: Got): string =>
   shown({
-    key: (key as Buffer | undefined) ?? null,
-    value: (value as Buffer | undefined) ?? null,
+    key: key ?? null,
+    value: value ?? null,
     headers: Object.fromEntries([...headers].map(([name, bytes]) => [name.toString(), bytes])),
   })
 
@@ -188,7 +188,7 @@ describe('@platformatic/kafka', () => {
     const groupId = nameOf('g')
     const member = async (): Promise<Consumer> => {
       const consumer = new Consumer({ ...base(), groupId, heartbeatInterval: 100 })
-      await consumer.topics.track(topic)
+      consumer.topics.track(topic)
       await consumer.joinGroup()
       return consumer
     }
@@ -201,7 +201,7 @@ describe('@platformatic/kafka', () => {
       const [described] = (await admin.describeGroups({ groups: [groupId] })).values()
       expect(described).toMatchObject({ state: 'Stable' })
       expect(described?.members.size).toBe(2)
-      await second.leaveGroup()
+      await second.close(true)
       await until(() => share(first) === 4)
     } finally {
       await first.close(true)

@@ -5,14 +5,14 @@ import { Prng } from '../../src/base/prng.ts'
 import { live } from './crash-checks.ts'
 import type { LifeCounts } from './crash-checks.ts'
 
-const wanted = Number(process.env['STRATALOG_CRASH_IMAGES'] ?? 2_000)
+const wanted = Number(process.env['STRATALOG_CRASH_IMAGES'] ?? 600)
 const first = Number(process.env['STRATALOG_SEED'] ?? 1)
 
 test('LogStore recovers everything acknowledged from every legal crash state', async () => {
   const counts: LifeCounts = { images: 0, batches: 0, acked: 0, rolls: 0, recycled: 0, lost: 0 }
   for (let seed = first; counts.images < wanted; seed++) {
     try {
-      await live(new Prng(seed), { lives: 3, acts: 120, images: 10 }, counts)
+      await live(new Prng(seed), { lives: 3, acts: 120, images: 24 }, counts)
     } catch (error) {
       const replay = `STRATALOG_SEED=${seed} npx vitest run test/log/crash-images.test.ts`
       throw new Error(`seed ${seed}: ${String(error)}; replay: ${replay}`, { cause: error })

@@ -6,7 +6,7 @@ import { leaderEpoch, offset } from '../../src/base/units.ts'
 import type { Offset } from '../../src/base/units.ts'
 import type { AckAfter, LogSettings, PartitionIdentity } from '../../src/log/log-host.ts'
 import { LogStore } from '../../src/log/log-store.ts'
-import type { LogStoreOptions } from '../../src/log/log-store.ts'
+import type { LogStoreOptions } from '../../src/log/log-store-options.ts'
 import type { PartitionLog } from '../../src/log/partition-log.ts'
 import { PartitionReader } from '../../src/log/partition-reader.ts'
 import type { LogRead } from '../../src/log/cache/log-read.ts'
@@ -213,7 +213,7 @@ export class Harness {
     return log
   }
 
-  /** Appends one batch of `count` records and `size` payload bytes; false when the cache is full. */
+  /** Appends a batch of `count` records and `size` payload bytes; false when the cache is full. */
   append(
     index: number,
     shape: { size?: number; count?: number; producerId?: number; time?: number } = {},

@@ -47,7 +47,9 @@ const drawn: Overrides = {
 /** Values as sorted text, without those that stand for nothing. */
 function bagOf(values: readonly unknown[]): string[] {
   const texts = values.map((value) =>
-    value instanceof Uint8Array ? Buffer.from(value).toString('hex') : String((value ?? '') as string | number),
+    value instanceof Uint8Array
+      ? Buffer.from(value).toString('hex')
+      : String((value ?? '') as string | number),
   )
   return texts.filter((text) => text !== '0' && text !== '').sort()
 }

@@ -86,7 +86,7 @@ export class FetchPath {
       throw new FormatError(`Fetch version ${version} is not served`)
     }
     const request = decodeFetchRequest(version, reader)
-    if (reader.left > 0) throw new FormatError('A request is longer than its body')
+    // Bytes behind the body are skipped, as in Kafka.
     this.#deps.metrics.requests.value++
     const session = this.#deps.sessions.begin(request, version >= FIRST_TOPIC_ID)
     if (session.code !== 0) {
@@ -187,7 +187,9 @@ class FetchTask {
     readonly maxBytes: number
     readonly maxWaitMs: number
   }
-  /** Reserved of the memory of answers once the parts are known; whoever gets them gives it back. */
+  /**
+   * Reserved of the memory of answers once the parts are known; whoever gets them gives it back.
+   */
   reservedBytes = 0
 
   constructor(
@@ -343,7 +345,9 @@ class FetchTask {
     return { ...base, leader, code: 0 }
   }
 
-  /** Who leads, where `code` says that the client was wrong about it and its version can be told. */
+  /**
+   * Who leads, where `code` says that the client was wrong about it and its version can be told.
+   */
   #leaderFor(code: number, topic: TopicEntry, index: number): Part['currentLeader'] {
     if (this.#limits.version < FIRST_LEADER) return null
     if (code !== ErrorCode.NOT_LEADER_OR_FOLLOWER && code !== ErrorCode.FENCED_LEADER_EPOCH) {

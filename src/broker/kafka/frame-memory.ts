@@ -3,7 +3,8 @@
 // share one budget. A connection that finds it used up stops reading until some is given back; one
 // at a time may go over it, so that a broker full of half frames still finishes them one by one.
 // Whole frames that must wait are kept aside, outside that budget and under a limit of their own.
-// Buffers of common sizes are kept for reuse: fresh pages cost more than the copy into them.
+// Buffers of common sizes are kept for reuse, because fresh pages cost more than the copy into
+// them.
 import { assert } from '../../base/assert.ts'
 import { KiB, MiB } from '../../base/units.ts'
 

@@ -52,8 +52,8 @@ export class ProducePath {
   /** Appends what the frame holds; a promise when partitions must be opened first. */
   handle(source: RequestSource, frame: ProduceFrame): Promise<unknown> | null {
     const cursor = this.#cursor
-    const bodyEnd = cursor.reset(frame.bytes, frame.body, frame.end, frame.version)
-    if (bodyEnd !== frame.end) throw new FormatError('A request is longer than its body')
+    // Bytes behind the body are skipped, as in Kafka.
+    cursor.reset(frame.bytes, frame.body, frame.end, frame.version)
     if (cursor.topicCount + cursor.partitionCount > NAMED_MAX) {
       throw new FormatError('A produce request names too many partitions')
     }

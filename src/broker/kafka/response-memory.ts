@@ -2,7 +2,8 @@
 // reads and may take an eighth of what is left, so that many slow readers get ever smaller answers
 // instead of ever more memory; with too little left it waits. What clients have not taken is
 // counted too. While either is short the broker is "crowded": it reads on only from clients that
-// take their answers, and the listener closes those that take nothing. No records, no sockets here.
+// take their answers, and those that take nothing are closed by the listener. It knows no records
+// and no sockets.
 import { assert } from '../../base/assert.ts'
 import { KiB, MiB } from '../../base/units.ts'
 

@@ -185,7 +185,7 @@ export class Arena {
     if (chunk.owner === null) this.#reclaim(chunk)
   }
 
-  /** Gives a chunk back and forgets unflushed bytes. Pins keep its memory, not the chunk. */
+  /** Gives a chunk back, forgetting what is unflushed. Pins keep its memory, not the chunk. */
   release(chunk: Chunk): void {
     assert(chunk.owner !== null, 'A chunk is given back once')
     this.account(chunk.flushed - chunk.fill)

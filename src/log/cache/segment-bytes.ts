@@ -1,9 +1,10 @@
-// The bytes of one segment: a file, and before it the chunks of the write cache that hold its newest
-// part. Appends copy into chunks; full chunks go to the file behind the acknowledgement in single
-// large direct writes; chunks stay as the hot tail until the arena wants them back. A partial last
-// block is written from a copy, padded with zeros, and rewritten later. Nothing is written beyond
-// `flushableTo`: the log behind the journal allows what the journal already has, so that a hole in
-// the file is either in the journal or true damage. It knows nothing of batches or recovery.
+// The bytes of one segment: a file, and before it the chunks of the write cache that hold its
+// newest part. Appends copy into chunks; full chunks go to the file behind the acknowledgement in
+// single large direct writes; chunks stay as the hot tail until the arena wants them back. A
+// partial last block is written from a copy, padded with zeros, and rewritten later. Nothing is
+// written beyond `flushableTo`: the log behind the journal allows what the journal already has, so
+// that a hole in the file is either in the journal or true damage. It knows nothing of batches or
+// recovery.
 import { assert, must } from '../../base/assert.ts'
 import { OperatingError } from '../../base/errors.ts'
 import { KiB, alignDown } from '../../base/units.ts'

@@ -3,7 +3,8 @@
 // the journal stays small and hot; with many it waits for more journal per sync, because a pass
 // over a thousand partitions costs a thousand syncs whatever it covers.
 import type { Clock } from '../../ports/clock.ts'
-import type { Journal, JournalFile, JournalOptions, JournalOwner } from './journal.ts'
+import type { Journal, JournalOptions } from './journal.ts'
+import type { JournalFile, JournalOwner } from './journal-file.ts'
 import { MiB } from '../../base/units.ts'
 
 /** Segments synced at the same time. */

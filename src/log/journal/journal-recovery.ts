@@ -14,7 +14,7 @@ import {
   crcOf,
 } from '../segment/batch-view.ts'
 import type { JournalStart } from './journal.ts'
-import { JOURNAL_DIRECTORY, JournalFile, journalPath } from './journal.ts'
+import { JOURNAL_DIRECTORY, JournalFile, journalPath } from './journal-file.ts'
 import type { FileHeader, Frame } from './journal-format.ts'
 import {
   FILE_HEADER_BYTES,
@@ -173,7 +173,10 @@ class Replay {
   /** Notes whether the file ends here, and looks for frames behind an invalid one. */
   #look(bytes: Uint8Array, view: DataView, header: FileHeader, end: number): void {
     for (let at = end; at + FRAME_HEADER_BYTES <= bytes.length; at++) {
-      if (bytes[at + 4] !== 0x53 || bytes[at + 5] !== 0x46) continue
+      const magic = bytes.indexOf(0x53, at + 4)
+      if (magic < 0) break
+      at = magic - 4
+      if (bytes[at + 5] !== 0x46) continue
       const place = { fileSequence: header.fileSequence, filePosition: at }
       const frame = readFrameHeader(bytes, view, at, place)
       if (frame === null) continue

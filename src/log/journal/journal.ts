@@ -5,15 +5,18 @@
 // Files have a fixed size, are filled with zeros ahead of use and are recycled once every append
 // in them is durable in its segment: rewriting allocated pages is several times faster than growing
 // a file. When no recycled file is ready the current one grows past its size: slower, never wrong.
-// A file is marked free, durably, before it is used again: new frames under an old header would look
-// like damage. The mark's sync also makes its frames durable, so that no gap opens before the next.
+// A file is marked free, durably, before it is used again: new frames under an old header would
+// look like damage. The mark's sync also makes its frames durable, so that no gap opens in front
+// of the next file.
 //
 // A failed write or sync latches the journal: its state on the device is then unknown, so nothing
 // is acknowledged any more, and the failed sync is never tried again. Recovery is elsewhere.
 import { assert, must } from '../../base/assert.ts'
 import { OperatingError } from '../../base/errors.ts'
 import { KiB, MiB } from '../../base/units.ts'
-import type { Disk, DiskFile } from '../../ports/disk.ts'
+import type { Disk } from '../../ports/disk.ts'
+import type { JournalOwner } from './journal-file.ts'
+import { JOURNAL_DIRECTORY, JournalFile, journalPath, markFree } from './journal-file.ts'
 import type { Frame } from './journal-format.ts'
 import {
   FILE_HEADER_BYTES,
@@ -28,49 +31,6 @@ import {
  */
 const COPY_BELOW_BYTES = 4 * KiB
 const STAGING_BYTES = 256 * KiB
-
-/** Where the journal's files lie, relative to the data directory. */
-export const JOURNAL_DIRECTORY = 'journal'
-
-/** Path of a journal file by its slot number. */
-export const journalPath = (slot: number): string =>
-  `${JOURNAL_DIRECTORY}/${String(slot).padStart(8, '0')}.wal`
-
-/**
- * Whoever has appends in a journal file that it must make durable elsewhere before the file is
- * recycled.
- */
-export interface JournalOwner {
-  /** Every append that ends at or below this offset is durable outside the journal. */
-  readonly persistedEnd: number
-  /** Makes everything appended so far durable outside the journal. */
-  persist(): Promise<void>
-}
-
-/** One journal file. */
-export class JournalFile {
-  readonly slot: number
-  readonly file: DiskFile
-  /** Whether its blocks are allocated, so that writing does not grow it. */
-  filled: boolean
-  sequence = 0
-  /** Whether its header says that recovery needs it. */
-  live = false
-  /** Whether that header is durable: only then may the next file be written. */
-  anchored = false
-  /** Journal position of the file's byte 0. */
-  basePosition = 0
-  /** Where the next frame goes, in the file. */
-  at = FILE_HEADER_BYTES
-  /** Owners with appends in it, and up to which offset each must have persisted. */
-  readonly owners = new Map<JournalOwner, number>()
-
-  constructor(slot: number, file: DiskFile, filled: boolean) {
-    this.slot = slot
-    this.file = file
-    this.filled = filled
-  }
-}
 
 /** Sizes of the journal, in bytes and files. */
 export interface JournalOptions {
@@ -419,7 +379,7 @@ export class Journal {
     const slot = this.#nextSlot++
     const file = await this.#disk.open(journalPath(slot), { mode: 'create' })
     try {
-      const zeros = new Uint8Array(MiB)
+      const zeros = new Uint8Array(Math.min(MiB, this.#options.fileBytes))
       for (let at = 0; at < this.#options.fileBytes; at += MiB) {
         await file.writeBehind(at, zeros.subarray(0, Math.min(MiB, this.#options.fileBytes - at)))
         if (this.#closed) break
@@ -457,13 +417,4 @@ export class Journal {
     this.#failure = error
     this.#events.onFailure(error)
   }
-}
-
-/** Says in the file's header that recovery does not need it, and makes that durable. */
-async function markFree(file: JournalFile): Promise<void> {
-  const { sequence: fileSequence, basePosition } = file
-  const header = { fileSequence, basePosition, oldestLive: fileSequence, free: true }
-  file.file.writeNow(0, [encodeFileHeader(header)])
-  await file.file.sync()
-  file.live = false
 }

@@ -1,5 +1,5 @@
-// Rows that read: from the write cache, from the device, at random offsets, and as soon as it comes.
-// What the device gives is measured in the same run, by direct reads of the same size.
+// Rows that read: from the write cache, from the device, at random offsets, and as soon as it
+// comes. What the device gives is measured in the same run, by direct reads of the same size.
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { OUR_SETTINGS, measure, startSystem, withTopic } from '../bench.ts'

@@ -1,7 +1,7 @@
-// Fuzz target: whatever the files of a journal hold, replay ends with frames or with a sentence that
-// refuses to start, and the frames it hands out are a prefix of those that were written. The first
-// byte chooses: bytes as they are, the same with checksums made right, or a valid journal of two
-// files that the rest of the input damages.
+// Fuzz target: whatever the files of a journal hold, replay ends with frames or with a sentence
+// that refuses to start, and the frames it hands out are a prefix of those that were written. The
+// first byte chooses: bytes as they are, the same with checksums made right, or a valid journal of
+// two files that the rest of the input damages.
 import { crc32cRange } from '../../../src/base/crc32c.ts'
 import { FormatError, OperatingError } from '../../../src/base/errors.ts'
 import {

@@ -1,0 +1,203 @@
+// What the kill and power-cut lanes share: a broker as a real process, idempotent producers that
+// never give up and write down every acknowledgement, and the comparison of what they were told
+// with what the broker still has.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { Kafka, logLevel, type Producer } from 'kafkajs'
+
+const launcher = fileURLToPath(new URL('../../../bin/stratalog', import.meta.url))
+
+/** A port that is free now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('No port was given')
+  return address.port
+}
+
+/** One broker process at a time on one directory and one port. */
+export class BrokerProcess {
+  readonly bootstrap: string
+  readonly #directory: string
+  readonly #wrapper: readonly string[]
+  #child: ChildProcess | null = null
+  /** What the latest process said on standard error. */
+  errors = ''
+
+  /** `wrapper` is a command that runs the broker, such as a tracer with its options. */
+  constructor(directory: string, port: number, wrapper: readonly string[] = []) {
+    this.#wrapper = wrapper
+    this.#directory = directory
+    this.bootstrap = `127.0.0.1:${port}`
+  }
+
+  /** Starts it and waits for its ready line. */
+  async start(): Promise<void> {
+    const flags = ['--data-dir', this.#directory, '--kafka', this.bootstrap]
+    const command = [...this.#wrapper, launcher, 'start', ...flags, '--http', '127.0.0.1:0']
+    const child = spawn(command[0] ?? launcher, command.slice(1), {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.#child = child
+    this.errors = ''
+    child.stderr.on('data', (data: Buffer) => {
+      this.errors = (this.errors + data.toString()).slice(-20_000)
+    })
+    let out = ''
+    for await (const data of child.stdout) {
+      out += String(data)
+      if (out.includes('ready ')) {
+        child.stdout.resume()
+        return
+      }
+    }
+    throw new Error(`The broker does not start: ${this.errors}`)
+  }
+
+  /** Waits at most `waitMs` for it to end by itself; its exit code, or null when it lives on. */
+  async ended(waitMs: number): Promise<number | null> {
+    const child = this.#child
+    if (child === null) return null
+    if (child.exitCode === null) {
+      await Promise.race([once(child, 'exit'), pause(waitMs, null, { ref: false })])
+    }
+    return child.exitCode
+  }
+
+  /** Ends it with `signal` and waits until it is gone; its exit code or signal. */
+  async stop(signal: NodeJS.Signals): Promise<number | string | null> {
+    const child = this.#child
+    this.#child = null
+    if (child === null) return null
+    if (child.exitCode !== null || child.signalCode !== null) {
+      return child.exitCode ?? child.signalCode
+    }
+    child.kill(signal)
+    await once(child, 'exit')
+    return child.exitCode ?? child.signalCode
+  }
+}
+
+/** Runs the command line tool; its standard output. Throws when it fails. */
+export async function cli(bootstrap: string, args: readonly string[]): Promise<string> {
+  const child = spawn(launcher, [...args, '--bootstrap', bootstrap], { stdio: 'pipe' })
+  const parts: Buffer[] = []
+  let errors = ''
+  child.stdout.on('data', (data: Buffer) => parts.push(data))
+  child.stderr.on('data', (data: Buffer) => (errors += data.toString()))
+  await once(child, 'close')
+  if (child.exitCode !== 0) throw new Error(`stratalog ${args.join(' ')}: ${errors}`)
+  return Buffer.concat(parts).toString()
+}
+
+/** A record that was acknowledged. */
+interface Acknowledged {
+  readonly partition: number
+  readonly offset: number
+  readonly value: string
+}
+
+/** One topic under load, and everything its producers were told. */
+export class Load {
+  readonly topic: string
+  readonly acknowledged: Acknowledged[] = []
+  readonly #producers: Producer[] = []
+  #running: Promise<void>[] = []
+  #stopping = false
+  /** What each offset was seen to hold: it must never hold anything else. */
+  readonly #seen = new Map<string, string>()
+
+  constructor(topic: string) {
+    this.topic = topic
+  }
+
+  /**
+   * Begins to produce with `count` producers. Where acknowledged records may be lost they are not
+   * idempotent: a broker that has forgotten some rightly refuses the next sequence number.
+   */
+  async start(bootstrap: string, count: number, idempotent = true): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      const kafka = new Kafka({
+        clientId: `${this.topic}-${i}`,
+        brokers: [bootstrap],
+        logLevel: logLevel.NOTHING,
+        connectionTimeout: 1_000,
+        requestTimeout: 5_000,
+        retry: { retries: 1_000_000, initialRetryTime: 20, maxRetryTime: 200 },
+      })
+      const producer = kafka.producer({ idempotent, maxInFlightRequests: 1 })
+      await producer.connect()
+      this.#producers.push(producer)
+      this.#running.push(this.#produce(producer, i))
+    }
+  }
+
+  async #produce(producer: Producer, id: number): Promise<void> {
+    for (let n = 0; !this.#stopping;) {
+      const partition = n % 3
+      const padding = 'x'.repeat(n % 7 === 0 ? 3_000 : 30)
+      const values = Array.from({ length: 1 + (n % 9) }, (_, i) => `${id}:${n + i}:${padding}`)
+      n += values.length
+      const messages = values.map((value) => ({ value, partition }))
+      const [told] = await producer.send({ topic: this.topic, acks: -1, messages })
+      const base = Number(told?.baseOffset ?? -1)
+      values.forEach((value, i) => {
+        this.acknowledged.push({ partition, offset: base + i, value })
+      })
+    }
+  }
+
+  /** Lets go of the producers at once, whatever they wait for. */
+  abandon(): void {
+    this.#stopping = true
+    for (const running of this.#running) running.catch(() => undefined)
+    for (const producer of this.#producers) void producer.disconnect().catch(() => undefined)
+    this.#running = []
+  }
+
+  /** Ends the producers once what they have sent is acknowledged. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    await Promise.all(this.#running)
+    for (const producer of this.#producers) await producer.disconnect()
+    this.#running = []
+  }
+
+  /** Reads the topic and compares. `lost`, `twice` and `renamed` count broken promises. */
+  async verify(bootstrap: string): Promise<{
+    records: number
+    acknowledged: number
+    lost: number
+    twice: number
+    renamed: number
+  }> {
+    const known = [...this.acknowledged]
+    const args = ['consume', this.topic, '--format', 'json', '--from', 'start', '--until-end']
+    const lines = (await cli(bootstrap, args)).split('\n').filter((line) => line !== '')
+    const there = new Map<string, string>()
+    const values = new Set<string>()
+    let twice = 0
+    let renamed = 0
+    for (const line of lines) {
+      const record = JSON.parse(line) as { partition: number; offset: number; value: string }
+      const place = `${record.partition}/${record.offset}`
+      there.set(place, record.value)
+      if (values.has(record.value)) twice++
+      values.add(record.value)
+      const before = this.#seen.get(place)
+      if (before !== undefined && before !== record.value) renamed++
+      this.#seen.set(place, record.value)
+    }
+    let lost = 0
+    for (const { partition, offset, value } of known) {
+      if (there.get(`${partition}/${offset}`) !== value) lost++
+    }
+    return { records: lines.length, acknowledged: known.length, lost, twice, renamed }
+  }
+}
