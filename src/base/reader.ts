@@ -15,7 +15,7 @@ export class Reader {
   at: number
   readonly end: number
   /** List elements that may still be read: one may take a byte here and a hundred in memory. */
-  elementsLeft = Infinity
+  elementsLeft: number = Infinity
 
   constructor(bytes: Uint8Array, at = 0, end: number = bytes.length) {
     this.bytes = bytes

@@ -34,8 +34,11 @@ const TURN_BYTES_MAX = 256 * KiB
 const CROWDED_QUEUED_BYTES_MAX = 64 * KiB
 /** While others wait for memory: how long a client may take none of its answers. */
 const STALLED_MS = 10_000
-/** While others wait for memory: how long the parts of one frame may take. */
-const FRAME_MS = 10_000
+/**
+ * While any wait for memory: how long the parts of one frame may take, waiting included, so that
+ * those who came before the shortage go all at once and those who came after are served.
+ */
+const FRAME_MS = 5000
 
 /** The connection of one client. */
 export class KafkaConnection implements ConnectionHandler {

@@ -85,6 +85,8 @@ it('half frames that use up the memory are closed once an honest client waits fo
   await start({ 'queued.max.request.bytes': String(2 * MiB) })
   const hogs = await Promise.all(Array.from({ length: 60 }, () => connect()))
   for (const client of hogs) client.send(beginning(90 * MiB, 300 * KiB))
+  // Whoever begins after the hogs outlives them.
+  await new Promise((resolve) => setTimeout(resolve, 1500))
   const honest = await connect()
   // Three times as long as any receive buffer, so that it comes in pieces.
   const frame = frameOf(apiVersionsRequest, 3, {
