@@ -1,5 +1,5 @@
-// The list of what clients rely on: each statement is named by a test, or stands among the gaps with
-// a reason. A statement that is in neither place, or in both, fails here, so that nothing is
+// The list of what clients rely on: each statement is named by a test, or stands among the gaps
+// with a reason. A statement that is in neither place, or in both, fails here, so that nothing is
 // forgotten when a feature comes or goes.
 import * as fs from 'node:fs'
 import { expect, test } from 'vitest'
