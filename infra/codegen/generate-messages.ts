@@ -232,7 +232,7 @@ function* allFields(fields: readonly JsonField[]): Generator<JsonField> {
 function defaultText(field: JsonField): string | null {
   if (field.default === undefined) return null
   if (field.default === null || field.default === 'null') return 'null'
-  const text = String(field.default as string | number | boolean)
+  const text = typeof field.default === 'string' ? field.default : JSON.stringify(field.default)
   if (field.type === 'string') return text === '' ? null : JSON.stringify(text)
   if (field.type === 'bool') return text === 'true' ? 'true' : null
   if (text === '9223372036854775807') return 'NO_LIMIT'
