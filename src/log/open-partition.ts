@@ -5,30 +5,21 @@
 //
 //   begin ──▶ (replay a frame)* ──▶ finish
 import { assert, must } from '../base/assert.ts'
-import { FormatError, OperatingError } from '../base/errors.ts'
+import { OperatingError } from '../base/errors.ts'
 import { leaderEpoch, offset } from '../base/units.ts'
 import type { Offset } from '../base/units.ts'
-import type { DiskFile } from '../ports/disk.ts'
-import { AbortedList } from './state/aborted.ts'
 import { batchBytesOf } from './segment/batch-view.ts'
-import { scanFile } from './segment/batch-scan.ts'
 import type { Frame } from './journal/journal-format.ts'
 import { FrameKind } from './journal/journal-format.ts'
 import type { LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
 import { partitionDirectory } from './log-host.ts'
 import { loadLogStart } from './log-start.ts'
 import { PartitionLog } from './partition-log.ts'
-import { PRODUCERS_MAX, PartitionState } from './state/partition-state.ts'
+import { PartitionState } from './state/partition-state.ts'
 import { Segment, segmentPath, tailPath } from './segment.ts'
-import { SegmentBuilder } from './segment/segment-builder.ts'
-import { SegmentBytes } from './cache/segment-bytes.ts'
-import { endOfBatches, isSealed, readEnd, readStub } from './segment/segment-ends.ts'
-import { SectionKind, sectionOf } from './segment/segment-format.ts'
-import { SealedSegment } from './segment/sealed-segment.ts'
-import { SegmentTail } from './segment/segment-tail.ts'
-
-/** Bytes of the section that holds an empty list of aborted transactions. */
-const EMPTY_ABORTED_BYTES = 4
+import { endOfBatches } from './segment/segment-ends.ts'
+import type { Hole } from './segment-opener.ts'
+import { SegmentOpener } from './segment-opener.ts'
 
 /** Opens or makes the log of a partition that the journal says nothing of. */
 export async function openPartition(
@@ -49,20 +40,27 @@ export class PartitionOpening {
   readonly #host: LogHost
   readonly #settings: LogSettings
   readonly #state: PartitionState
+  readonly #opener: SegmentOpener
   readonly #segments: Segment[] = []
   /** Segments on disk that wait for the journal to complete the one before them, ascending. */
   #pending: Offset[] = []
   /** Where valid batches end in the last segment although others follow; null when none do. */
-  #hole: { readonly from: Offset; readonly to: Offset } | null = null
+  #hole: Hole | null = null
   #logStart: Offset = offset(0)
   /** Batches replayed from the journal, for the log line. */
   replayedBytes = 0
 
-  private constructor(host: LogHost, identity: PartitionIdentity, settings: LogSettings) {
+  private constructor(
+    host: LogHost,
+    identity: PartitionIdentity,
+    settings: LogSettings,
+    names: readonly string[],
+  ) {
     this.#host = host
     this.identity = identity
     this.#settings = settings
     this.#state = new PartitionState(settings.producerExpirationMs)
+    this.#opener = new SegmentOpener(host, identity, this.#state, names)
   }
 
   /** Reads what the directory has. Throws `corrupt` when it cannot be trusted. */
@@ -71,9 +69,9 @@ export class PartitionOpening {
     identity: PartitionIdentity,
     settings: LogSettings,
   ): Promise<PartitionOpening> {
-    const opening = new PartitionOpening(host, identity, settings)
     const directory = partitionDirectory(identity)
     const names = await host.disk.list(directory)
+    const opening = new PartitionOpening(host, identity, settings, names)
     opening.#logStart = await loadLogStart(host.disk, directory, names)
     const bases = names
       .filter((name) => /^\d{20}\.seg$/.test(name))
@@ -113,189 +111,10 @@ export class PartitionOpening {
         await this.#finishSegment(before)
       }
       this.#pending.shift()
-      await this.#openSegment(base, this.#pending.length === 0)
+      const { segment, hole } = await this.#opener.open(base)
+      this.#segments.push(segment)
+      if (hole !== null) this.#hole = hole
     }
-  }
-
-  async #openSegment(base: Offset, last: boolean): Promise<void> {
-    const path = segmentPath(this.identity, base)
-    const file = await this.#host.disk.open(path, { mode: 'write', direct: true })
-    let sealed: boolean
-    let size: number
-    try {
-      size = await file.size()
-      sealed = size > 0 && isSealed(this.#host.crypto, await readEnd(file, size), size)
-    } finally {
-      await file.close()
-    }
-    if (sealed) await this.#openSealed(base, size, last)
-    else await this.#openGrowing(base, size)
-  }
-
-  async #openSealed(base: Offset, size: number, last: boolean): Promise<void> {
-    const path = segmentPath(this.identity, base)
-    const place = { directory: partitionDirectory(this.identity), path }
-    const probe = new SegmentBytes(this.#host, place, {
-      length: 0,
-      synced: 0,
-      exists: true,
-      stub: null,
-    })
-    const sealed = await SealedSegment.open(
-      this.#host.crypto,
-      probe.source(size),
-      this.#host.indexes,
-    )
-    await probe.close()
-    const { footer } = sealed
-    const bytes = new SegmentBytes(this.#host, place, {
-      length: footer.dataLength,
-      synced: footer.dataLength,
-      exists: true,
-      stub: null,
-    })
-    const usable = new SealedSegment(
-      this.#host.crypto,
-      bytes.source(size),
-      this.#host.indexes,
-      footer,
-    )
-    let aborted = new AbortedList()
-    const list = sectionOf(footer, SectionKind.aborted)
-    if (list !== null && list.length > EMPTY_ABORTED_BYTES) aborted = (await usable.load()).aborted
-    const latest = this.#state.lineage.latestEpoch ?? -1
-    if (footer.maxEpoch > latest || this.#segments.length === 0) {
-      for (const { epoch, start } of (await usable.lineage()).entries()) {
-        if (epoch > (this.#state.lineage.latestEpoch ?? -1))
-          this.#state.lineage.append(epoch, start)
-      }
-    }
-    if (last || !(await this.#nextIsSealed(footer.endOffset))) {
-      this.#state.producers = await usable.producers(this.#limits())
-    }
-    this.#segments.push(
-      new Segment(this.#host, {
-        base,
-        bytes,
-        aborted,
-        builder: null,
-        sealed: usable,
-        tail: null,
-        tailFile: null,
-      }),
-    )
-  }
-
-  /** Whether the segment that begins at `base` brings a producer snapshot of its own. */
-  async #nextIsSealed(base: Offset): Promise<boolean> {
-    const path = segmentPath(this.identity, base)
-    const names = await this.#host.disk.list(partitionDirectory(this.identity))
-    if (!names.includes(path.slice(path.lastIndexOf('/') + 1))) return false
-    const file = await this.#host.disk.open(path, { mode: 'read', direct: true })
-    try {
-      const size = await file.size()
-      return size > 0 && isSealed(this.#host.crypto, await readEnd(file, size), size)
-    } finally {
-      await file.close()
-    }
-  }
-
-  #limits(): { producersMax: number; expirationMs: number } {
-    return { producersMax: PRODUCERS_MAX, expirationMs: this.#settings.producerExpirationMs }
-  }
-
-  async #openGrowing(base: Offset, size: number): Promise<void> {
-    const { disk, crypto } = this.#host
-    const path = segmentPath(this.identity, base)
-    const nowMs = this.#host.clock.wallMs()
-    const before = this.#state.producers
-    const loaded = await this.#loadTail(base, path, size)
-    const builder = loaded.builder ?? new SegmentBuilder(base, crypto)
-    const aborted = loaded.aborted ?? new AbortedList()
-    if (loaded.builder === null) this.#state.producers = before
-    const checkpointed = builder.dataLength
-    const file = await disk.open(path, { mode: 'write', direct: true })
-    let stub: Uint8Array | null
-    try {
-      // Also behind a checkpoint of a clean close: the segment may have grown since.
-      const range = {
-        from: builder.dataLength,
-        to: size,
-        nextOffset: builder.endOffset,
-        epoch: builder.maxEpoch,
-      }
-      let behindGap = false
-      const result = await scanFile(crypto, file, range, (bytes, at, length, position) => {
-        behindGap ||= position !== builder.dataLength
-        if (behindGap) return
-        builder.append(bytes, at, length)
-        this.#state.follow(bytes, at, length, nowMs, aborted)
-      })
-      if (result.outcome === 'corrupt') {
-        const gap = must(result.gaps[0], 'A corrupt scan names a gap')
-        this.#hole = { from: gap.fromOffset, to: gap.toOffset }
-      } else if (size > builder.dataLength) {
-        // Durable at once: what was cut must not come back behind what is appended next.
-        await file.truncate(builder.dataLength)
-        await file.sync()
-      }
-      stub = await readStub(file, builder.dataLength)
-    } finally {
-      await file.close()
-    }
-    const bytes = new SegmentBytes(
-      this.#host,
-      { directory: partitionDirectory(this.identity), path },
-      { length: builder.dataLength, synced: checkpointed, exists: true, stub },
-    )
-    this.#segments.push(
-      new Segment(this.#host, {
-        base,
-        bytes,
-        aborted,
-        builder,
-        sealed: null,
-        tail: loaded.tail,
-        tailFile: loaded.file,
-      }),
-    )
-  }
-
-  async #loadTail(
-    base: Offset,
-    path: string,
-    size: number,
-  ): Promise<{
-    readonly builder: SegmentBuilder | null
-    readonly aborted: AbortedList | null
-    readonly closed: boolean
-    readonly tail: SegmentTail | null
-    readonly file: DiskFile | null
-  }> {
-    const { disk, crypto } = this.#host
-    const name = tailPath(path)
-    const names = await disk.list(partitionDirectory(this.identity))
-    const none = { builder: null, aborted: null, closed: false, tail: null, file: null }
-    if (!names.includes(name.slice(name.lastIndexOf('/') + 1))) return none
-    const file = await disk.open(name, { mode: 'write' })
-    const options = { crypto, baseOffset: base, producerLimits: this.#limits() }
-    const loaded = await SegmentTail.load(file, size, options).catch((error: unknown) => {
-      if (error instanceof FormatError) return null
-      throw error
-    })
-    if (loaded === null) {
-      // Of another version: it only shortens recovery, so it is begun anew when it is next needed.
-      await file.close()
-      return none
-    }
-    const { tail, checkpoint } = loaded
-    if (checkpoint === null) return { ...none, tail, file }
-    this.#state.producers = checkpoint.producers
-    for (const { epoch, start } of checkpoint.lineage.entries()) {
-      if (epoch > (this.#state.lineage.latestEpoch ?? -1)) this.#state.lineage.append(epoch, start)
-    }
-    const { builder, aborted, closed } = checkpoint
-    return { builder, aborted, closed, tail, file }
   }
 
   /**
@@ -311,14 +130,14 @@ export class PartitionOpening {
       }
       return
     }
-    // The rest of a segment that was removed and whose beginning the journal has let go.
-    const beheaded = this.#segments.length === 0 && frame.position > 0
-    if (beheaded && endOfBatches(payload) <= this.#logStart) return
+    if (this.#endsBelow(frame)) await this.#removeLeftovers()
+    if (this.#beheaded(frame) && endOfBatches(payload) <= this.#logStart) return
     let segment = this.#segments.at(-1)
     if (segment === undefined || frame.segmentBase > segment.base) {
       segment = await this.#segmentOf(frame)
     }
     if (frame.segmentBase < segment.base || segment.sealed !== null) return
+    await this.#opener.settle()
     const have = segment.bytes.length - frame.position
     if (have < 0) throw this.#damaged(segment.path, segment.end, frame.baseOffset)
     // The hole lies in what the journal still has: it was never vouched for by the segment alone.
@@ -342,6 +161,33 @@ export class PartitionOpening {
     }
     const { arena } = this.#host
     if (arena.heldBytes > arena.capacityBytes / 4) await this.#makeRoom(segment)
+  }
+
+  /**
+   * Whether what lies between the segments and the one of `frame` is below the log start: a power
+   * cut has brought back removed segments, but not those that were removed after them.
+   */
+  #endsBelow(frame: Frame): boolean {
+    const before = this.#segments.at(-1)
+    return (
+      before !== undefined && before.end < frame.segmentBase && frame.segmentBase <= this.#logStart
+    )
+  }
+
+  /** Whether its segment was removed and the journal has let go of that segment's beginning. */
+  #beheaded(frame: Frame): boolean {
+    if (frame.position === 0) return false
+    const last = this.#segments.at(-1)
+    if (last === undefined) return true
+    const base = offset(frame.segmentBase)
+    return base > last.base && base >= last.end && !this.#pending.includes(base)
+  }
+
+  async #removeLeftovers(): Promise<void> {
+    await this.#opener.settle()
+    for (const segment of this.#segments) await segment.remove()
+    this.#segments.length = 0
+    this.#hole = null
   }
 
   /** Cuts the last segment's file where its valid batches end. */
@@ -391,6 +237,7 @@ export class PartitionOpening {
 
   /** The open log. */
   async finish(): Promise<PartitionLog> {
+    await this.#opener.settle()
     if (this.#hole !== null && this.#settings.ackAfter === 'fsync') {
       const path = must(this.#segments.at(-1), 'A hole is in a segment').path
       throw this.#damaged(path, this.#hole.from, this.#hole.to)
@@ -403,8 +250,7 @@ export class PartitionOpening {
       this.#segments.push(Segment.create(this.#host, this.identity, this.#logStart))
     } else if (last.end < this.#logStart) {
       // Records were deleted that had not been durable: their offsets are used up all the same.
-      for (const segment of this.#segments) await segment.remove()
-      this.#segments.length = 0
+      await this.#removeLeftovers()
       this.#segments.push(Segment.create(this.#host, this.identity, this.#logStart))
     } else if (last.sealed !== null) {
       this.#segments.push(Segment.create(this.#host, this.identity, last.end))

@@ -221,7 +221,7 @@ describe('dump of damage', () => {
     const payload = await expectDamage(await damaged(file, middle + 200))
     expect(kind(payload, 'frame').filter((row) => row['valid'] === false)).toHaveLength(1)
     const last = Number(frames.at(-1)?.['at'])
-    await expectDamage(await damaged(file, last + 40))
+    await expectDamage(await damaged(file, last + 200))
     await expectDamage(await damaged(file, 20))
   })
 

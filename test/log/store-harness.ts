@@ -15,7 +15,8 @@ import type { Telemetry } from '../../src/ports/telemetry.ts'
 import { Scheduler, SimClock } from '../sim/clock.ts'
 import { SimDisk } from '../sim/disk.ts'
 import type { SimDiskOptions } from '../sim/disk.ts'
-import { crypto, joined, makeBatch } from './batches.ts'
+import { simCrypto } from '../sim/crypto.ts'
+import { crypto as real, joined, makeBatch } from './batches.ts'
 
 /** Telemetry that keeps nothing but what was logged. */
 export class QuietTelemetry implements Telemetry {
@@ -114,6 +115,15 @@ export class Model {
   }
 }
 
+/** Randomness of all runs in one simulated world: no two draw the same. */
+const entropy = new WeakMap<Scheduler, Prng>()
+
+function entropyOf(scheduler: Scheduler): Prng {
+  const known = entropy.get(scheduler) ?? new Prng(1)
+  entropy.set(scheduler, known)
+  return known
+}
+
 /** A store, its disk and its clock. */
 export class Harness {
   readonly scheduler: Scheduler
@@ -155,7 +165,7 @@ export class Harness {
     const telemetry = new QuietTelemetry()
     const failures: Error[] = []
     const opening = LogStore.open(
-      { disk, clock, crypto, telemetry },
+      { disk, clock, crypto: simCrypto(entropyOf(at.scheduler), real), telemetry },
       options,
       {
         clean,

@@ -1,7 +1,8 @@
 // `journal/NNNNNNNN.wal`: the file's header and each frame of its current lap. A recycled file has
-// frames of earlier laps behind its end; their checksums are seeded otherwise, so they are none. A
-// frame that does not verify while a later one does, or whose header does and whose payload does
-// not, is a torn write or damage; below a position that a later frame knows durable, damage it is.
+// frames of earlier laps behind its end; their checksums are seeded otherwise, so they are none,
+// and a last frame whose header is damaged cannot be told from one of them. A frame that does not
+// verify while a later one does, or whose header does and whose payload does not, is a torn write
+// or damage; below a position that a later frame knows durable, damage it is.
 import { crc32cRange } from '../../base/crc32c.ts'
 import {
   FILE_HEADER_BYTES,
@@ -101,26 +102,18 @@ class Walk {
       yield damageRow(at, position, text)
       at = position
     }
-    if (await this.#spoiled(at)) {
-      const to = at + FRAME_HEADER_BYTES
-      yield damageRow(at, to, 'the header of a frame does not verify; a torn write, or damage')
-    }
     yield { what: 'end', at, position: this.#header.basePosition + at }
   }
 
   async #frameAt(at: number): Promise<Frame | null> {
-    return this.#frameIn(await this.#window.view(at, FRAME_HEADER_BYTES), 0, at, this.#header)
+    return this.#frameIn(await this.#window.view(at, FRAME_HEADER_BYTES), 0, at)
   }
 
-  #frameIn(
-    bytes: Uint8Array,
-    at: number,
-    position: number,
-    { fileSequence }: Pick<FileHeader, 'fileSequence'>,
-  ): Frame | null {
+  #frameIn(bytes: Uint8Array, at: number, position: number): Frame | null {
+    const { salt, fileSequence } = this.#header
     if (at + FRAME_HEADER_BYTES > bytes.length) return null
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    return readFrameHeader(bytes, view, at, { fileSequence, filePosition: position })
+    return readFrameHeader(bytes, view, at, { salt, fileSequence, filePosition: position })
   }
 
   /** The next valid frame behind `at`. */
@@ -131,23 +124,12 @@ class Walk {
       // The magic "SF" stands at byte 4 of a frame.
       for (let i = bytes.indexOf(0x53, 4); i >= 0; i = bytes.indexOf(0x53, i + 1)) {
         if (bytes[i + 1] !== 0x46) continue
-        const frame = this.#frameIn(bytes, i - 4, start + i - 4, this.#header)
+        const frame = this.#frameIn(bytes, i - 4, start + i - 4)
         if (frame !== null) return { frame, position: start + i - 4 }
       }
       start += Math.max(bytes.length - FRAME_HEADER_BYTES + 1, 1)
     }
     return null
-  }
-
-  /** True when what stands at the end looks like a frame, but is none of any lap. */
-  async #spoiled(at: number): Promise<boolean> {
-    const bytes = await this.#window.view(at, FRAME_HEADER_BYTES)
-    if (bytes.length < FRAME_HEADER_BYTES || int32At(bytes, 4) >>> 8 !== 0x534601) return false
-    if (!kindNames.has(bytes[7] as number)) return false
-    for (let fileSequence = this.#header.fileSequence; fileSequence >= 0; fileSequence--) {
-      if (this.#frameIn(bytes, 0, at, { fileSequence }) !== null) return false
-    }
-    return true
   }
 
   /** Walks the batches of a payload without taking it into memory as a whole. */

@@ -28,6 +28,8 @@ export class JournalFile {
   /** Whether its blocks are allocated, so that writing does not grow it. */
   filled: boolean
   sequence = 0
+  /** Random number of the run that took it into use. */
+  salt = 0
   /** Whether its header says that recovery needs it. */
   live = false
   /** Whether that header is durable: only then may the next file be written. */
@@ -48,8 +50,8 @@ export class JournalFile {
 
 /** Says in the file's header that recovery does not need it, and makes that durable. */
 export async function markFree(file: JournalFile): Promise<void> {
-  const { sequence: fileSequence, basePosition } = file
-  const header = { fileSequence, basePosition, oldestLive: fileSequence, free: true }
+  const { salt, sequence: fileSequence, basePosition } = file
+  const header = { salt, fileSequence, basePosition, oldestLive: fileSequence, free: true }
   file.file.writeNow(0, [encodeFileHeader(header)])
   await file.file.sync()
   file.live = false

@@ -1,6 +1,8 @@
-// One frame of the journal, and the header of a journal file. A frame's checksum is seeded with
-// the file's sequence number and the frame's position, so a frame left from an earlier lap of the
-// recycled file, or written to the wrong place, never verifies. The payload of an append is not
+// One frame of the journal, and the header of a journal file. A frame's checksum is seeded with a
+// random number of the run, the file's sequence number and the frame's position, so a frame left
+// from an earlier lap of the recycled file, or written to the wrong place, does not verify. The
+// sequence alone would not do: a power cut may keep frames and lose the header that they came with,
+// and the next run would give the same number again. The payload of an append is not
 // summed twice: each batch carries its own CRC over all but its first 21 bytes, and the frame sums
 // those 21 bytes (which include that CRC) of all its batches into `digest`. Pure; no I/O.
 import { assert } from '../../base/assert.ts'
@@ -74,20 +76,26 @@ function uuidText(bytes: Uint8Array, at: number): string {
   return text
 }
 
-/** The checksum's seed: which file, and where in it. */
-const seedOf = (fileSequence: number, at: number): number =>
-  (Math.imul(fileSequence, 0x9e3779b1) ^ Math.imul(at, 0x85ebca6b)) >>> 0
+/** Where a frame stands: what its checksum is seeded with. */
+export interface FramePlace {
+  /** The random number of the run that took the file into use: 32 bits, unsigned. */
+  readonly salt: number
+  /** Number of the file's lap. */
+  readonly fileSequence: number
+  /** Position of the frame's header in the file, in bytes. */
+  readonly filePosition: number
+}
 
-/**
- * Writes a frame header at `bytes[at]`. `topicId` is the 16-byte form. The header will stand at
- * position `filePosition` of the journal file with number `fileSequence`.
- */
+const seedOf = ({ salt, fileSequence, filePosition }: FramePlace): number =>
+  (salt ^ Math.imul(fileSequence, 0x9e3779b1) ^ Math.imul(filePosition, 0x85ebca6b)) >>> 0
+
+/** Writes a frame header that will stand at `place` at `bytes[at]`. */
 export function writeFrameHeader(
   bytes: Uint8Array,
   view: DataView,
   at: number,
   frame: Omit<Frame, 'topicId'> & { readonly topicIdBytes: Uint8Array },
-  place: { readonly fileSequence: number; readonly filePosition: number },
+  place: FramePlace,
 ): void {
   assert(frame.length >= 0, 'A frame has no negative payload')
   assert(frame.topicIdBytes.length === 16, 'A frame names its topic by 16 bytes')
@@ -104,7 +112,7 @@ export function writeFrameHeader(
   setInt64(view, at + 56, frame.position)
   setInt64(view, at + 64, frame.durable)
   setInt64(view, at + 72, 0)
-  const seed = seedOf(place.fileSequence, place.filePosition)
+  const seed = seedOf(place)
   view.setUint32(at, crc32cRange(bytes, at + 4, at + FRAME_HEADER_BYTES, seed))
 }
 
@@ -116,11 +124,11 @@ export function readFrameHeader(
   bytes: Uint8Array,
   view: DataView,
   at: number,
-  place: { readonly fileSequence: number; readonly filePosition: number },
+  place: FramePlace,
 ): Frame | null {
   if (at + FRAME_HEADER_BYTES > bytes.length) return null
   if (view.getUint16(at + 4) !== FRAME_MAGIC) return null
-  const seed = seedOf(place.fileSequence, place.filePosition)
+  const seed = seedOf(place)
   if (crc32cRange(bytes, at + 4, at + FRAME_HEADER_BYTES, seed) !== view.getUint32(at)) return null
   if (view.getUint8(at + 6) !== JOURNAL_VERSION) return null
   return {
@@ -139,6 +147,8 @@ export function readFrameHeader(
 
 /** What the header of a journal file says. */
 export interface FileHeader {
+  /** Random number of the run that wrote it: 32 bits, unsigned. */
+  readonly salt: number
   /** Rises with every file taken into use, across restarts. */
   readonly fileSequence: number
   /** Journal position of the file's byte 0. */
@@ -159,6 +169,7 @@ export function encodeFileHeader(header: FileHeader): Uint8Array {
   setInt64(view, 20, header.basePosition)
   setInt64(view, 28, header.oldestLive)
   view.setUint8(36, header.free ? 1 : 0)
+  view.setUint32(40, header.salt)
   view.setUint32(0, crc32cRange(bytes, 4, 64, 0))
   return bytes
 }
@@ -181,5 +192,6 @@ export function decodeFileHeader(bytes: Uint8Array): FileHeader | null {
     basePosition: getInt64(view, 20),
     oldestLive: getInt64(view, 28),
     free: view.getUint8(36) !== 0,
+    salt: view.getUint32(40),
   }
 }

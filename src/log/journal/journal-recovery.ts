@@ -72,6 +72,7 @@ export async function replayJournal(
     const opened = await disk.open(journalPath(slot), { mode: 'write' })
     const file = new JournalFile(slot, opened, size >= options.fileBytes)
     file.sequence = header?.fileSequence ?? 0
+    file.salt = header?.salt ?? 0
     file.live = header?.free === false
     spare.push(file)
   }
@@ -80,6 +81,7 @@ export async function replayJournal(
     bytes: replay.bytes,
     torn: replay.torn,
     start: {
+      salt: new DataView(Uint8Array.from(crypto.randomBytes(4)).buffer).getUint32(0),
       inUse: [],
       spare,
       nextSlot: Math.max(-1, ...found.map((file) => file.slot)) + 1,
@@ -149,7 +151,8 @@ class Replay {
     }
     let at = FILE_HEADER_BYTES
     for (;;) {
-      const place = { fileSequence: header.fileSequence, filePosition: at }
+      const { salt, fileSequence } = header
+      const place = { salt, fileSequence, filePosition: at }
       const frame = readFrameHeader(bytes, view, at, place)
       if (frame === null) break
       const payload = bytes.subarray(
@@ -177,7 +180,8 @@ class Replay {
       if (magic < 0) break
       at = magic - 4
       if (bytes[at + 5] !== 0x46) continue
-      const place = { fileSequence: header.fileSequence, filePosition: at }
+      const { salt, fileSequence } = header
+      const place = { salt, fileSequence, filePosition: at }
       const frame = readFrameHeader(bytes, view, at, place)
       if (frame === null) continue
       if (this.#brokenAt < 0) this.#brokenAt = header.basePosition + end

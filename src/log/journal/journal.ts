@@ -63,6 +63,8 @@ export interface JournalStart {
   readonly nextSlot: number
   readonly nextSequence: number
   readonly nextPosition: number
+  /** A random number that no earlier run has used: 32 bits, unsigned. */
+  readonly salt: number
 }
 
 type FrameFields = Omit<Frame, 'topicId' | 'length' | 'durable'> & {
@@ -79,6 +81,7 @@ export class Journal {
   readonly #spare: JournalFile[] = []
   #nextSlot: number
   #nextSequence: number
+  readonly #salt: number
   #preparing: Promise<void> | null = null
   #closed = false
   #trouble = false
@@ -116,6 +119,7 @@ export class Journal {
     this.#spare.push(...start.spare.filter((file) => file !== current))
     this.#nextSlot = start.nextSlot
     this.#nextSequence = start.nextSequence
+    this.#salt = start.salt
     this.#durable = start.nextPosition
   }
 
@@ -191,6 +195,7 @@ export class Journal {
       at,
       { ...frame, length, durable: this.#durable },
       {
+        salt: this.#current.salt,
         fileSequence: this.#current.sequence,
         filePosition: this.#current.at + this.#stagedBytes,
       },
@@ -216,6 +221,7 @@ export class Journal {
     let fresh = false
     if (this.#fresh) {
       const header = encodeFileHeader({
+        salt: current.salt,
         fileSequence: current.sequence,
         basePosition: current.basePosition,
         oldestLive: this.#full[0]?.sequence ?? current.sequence,
@@ -327,6 +333,7 @@ export class Journal {
 
   #take(file: JournalFile, position: number): void {
     file.sequence = this.#nextSequence++
+    file.salt = this.#salt
     file.basePosition = position
     file.at = FILE_HEADER_BYTES
     file.owners.clear()

@@ -7,6 +7,7 @@ import type { Crypto } from '../../ports/crypto.ts'
 import type { DiskFile } from '../../ports/disk.ts'
 import { DIRECT_ALIGNMENT, pageAlignedPiece } from '../../ports/disk.ts'
 import { baseOffsetOf, batchBytesOf, lastOffsetDeltaOf } from './batch-view.ts'
+import type { SegmentFooter } from './segment-format.ts'
 import { decodeFooter, looksSealed } from './segment-format.ts'
 
 /** Exclusive end of the offsets of whole batches. */
@@ -18,14 +19,13 @@ export function endOfBatches(payload: Uint8Array): number {
   return end
 }
 
-/** Whether a file's last bytes are a whole footer: torn ones are no footer. */
-export function isSealed(crypto: Crypto, end: Uint8Array, size: number): boolean {
-  if (!looksSealed(end)) return false
+/** The footer in a file's last bytes, or null when there is no whole one: torn ones are none. */
+export function soundFooter(crypto: Crypto, end: Uint8Array, size: number): SegmentFooter | null {
+  if (!looksSealed(end)) return null
   try {
-    decodeFooter(crypto, end, size)
-    return true
+    return decodeFooter(crypto, end, size)
   } catch (error) {
-    if (error instanceof FormatError) return false
+    if (error instanceof FormatError) return null
     throw error
   }
 }

@@ -22,6 +22,8 @@ const topicIdBytes = uuidBytes('00000000-0000-4000-8000-0000000000aa')
 const FILE_BYTES = 8_192
 
 /** A journal of two files, and where each frame ends. */
+const SALT = 0x5a17
+
 const valid = makeJournal()
 
 interface Made {
@@ -38,8 +40,8 @@ function makeJournal(): Made {
   let position = 0
   for (let file = 0; file < 2; file++) {
     const bytes = new Uint8Array(FILE_BYTES)
-    const place = { fileSequence: file + 1, basePosition: base, oldestLive: 1, free: false }
-    bytes.set(encodeFileHeader(place))
+    const header = { salt: SALT, fileSequence: file + 1, basePosition: base }
+    bytes.set(encodeFileHeader({ ...header, oldestLive: 1, free: false }))
     let at = FILE_HEADER_BYTES
     for (let i = 0; i < 8; i++) {
       const batch = makeBatch({ base: offset, size: 20 + i * 30 })
@@ -73,7 +75,7 @@ function addFrame(
     digest: crc32cRange(batch, 0, 21, 0),
     durable: 0,
   }
-  const place = { fileSequence: where.file + 1, filePosition: at }
+  const place = { salt: SALT, fileSequence: where.file + 1, filePosition: at }
   writeFrameHeader(bytes, new DataView(bytes.buffer), at, frame, place)
   bytes.set(batch, at + FRAME_HEADER_BYTES)
 }

@@ -2,5 +2,5 @@
 # Recovers many legal crash states of the log store on the simulated disk: `run.sh [IMAGES] [SEED]`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
-STRATALOG_CRASH_IMAGES=${1:-100000} STRATALOG_SEED=${2:-1} \
-  exec npx vitest run test/log/crash-images.test.ts --disable-console-intercept
+export PATH="$PWD/node_modules/.bin:$PATH"
+exec node test/lanes/crash-images/run.ts "$@"
