@@ -1,6 +1,7 @@
 // The Clock port over the runtime's own clocks and timers. All `turn` calls of one round of the
 // event loop share one setImmediate, which runs after the round's I/O has been handed out: the
-// cheapest point at which the work of many connections is known.
+// cheapest point at which the work of many connections is known. What a turn plans runs behind it,
+// before the loop looks for I/O again.
 import type { Cancel, Clock } from '../ports/clock.ts'
 
 /** Largest delay a runtime's timer takes; a longer one would fire at once. */
@@ -14,7 +15,14 @@ class PlatformClock implements Clock {
   #due: (() => void)[] = []
   #running: (() => void)[] = []
   #planned = false
-  readonly #runTurns = (): void => this.#turns()
+  /** Turns of a round of the event loop are running: what they plan still belongs to that round. */
+  #inRound = false
+  readonly #runTurns = (): void => {
+    this.#inRound = true
+    this.#turns()
+    this.#inRound = false
+  }
+  readonly #runMore = (): void => this.#turns()
 
   wallMs(): number {
     return Date.now()
@@ -44,14 +52,16 @@ class PlatformClock implements Clock {
     this.#due.push(run)
     if (this.#planned) return
     this.#planned = true
-    setImmediate(this.#runTurns)
+    // Answers leave with the commit that allows them, not after another round of I/O. What those
+    // plan in turn waits for the next round, so that I/O is never starved.
+    if (this.#inRound) queueMicrotask(this.#runMore)
+    else setImmediate(this.#runTurns)
   }
 
   #turns(): void {
     const runs = this.#due
     this.#due = this.#running
     this.#running = runs
-    // What a turn plans belongs to the next round.
     this.#planned = false
     for (const run of runs) run()
     runs.length = 0

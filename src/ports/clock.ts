@@ -17,7 +17,8 @@ export interface Clock {
   after(delayMs: number, run: () => void): Cancel
   /**
    * Calls `run` once all I/O that is ready now has been handed out, before the next wait for I/O.
-   * This is what groups the work of many connections into one journal write and one answer each.
+   * What a turn plans runs behind the turns of its round. This is what groups the work of many
+   * connections into one journal write and one answer each.
    */
   turn(run: () => void): void
 }
