@@ -110,8 +110,8 @@ export class PartitionOpening {
         // Sealed before the next is opened: its trailer tells of the producers at its own end.
         await this.#finishSegment(before)
       }
+      const { segment, hole } = await this.#opener.open(base, this.#pending)
       this.#pending.shift()
-      const { segment, hole } = await this.#opener.open(base)
       this.#segments.push(segment)
       if (hole !== null) this.#hole = hole
     }

@@ -38,6 +38,16 @@ export interface OpenedSegment {
   readonly hole: Hole | null
 }
 
+/** How a segment's file ends. */
+interface SegmentEnd {
+  readonly size: number
+  /** Null when it was not sealed. */
+  readonly footer: SegmentFooter | null
+}
+
+/** Ends read ahead of the segment that is opened, so that a start does not wait for each file. */
+const ENDS_AHEAD = 32
+
 /** Opens one partition's segments. */
 export class SegmentOpener {
   readonly #host: LogHost
@@ -45,6 +55,8 @@ export class SegmentOpener {
   readonly #state: PartitionState
   /** Names in the partition's directory when it was listed. */
   readonly #names: ReadonlySet<string>
+  /** Ends of segments that were asked for ahead of their turn, by base offset. */
+  readonly #ends = new Map<Offset, Promise<SegmentEnd>>()
   #first = true
   /** The last sealed segment, while its producers were not asked for yet. */
   #snapshot: SealedSegment | null = null
@@ -61,21 +73,39 @@ export class SegmentOpener {
     this.#names = new Set(names)
   }
 
-  /** Opens the segment that begins at `base`. Whoever asks has opened those before it. */
-  async open(base: Offset): Promise<OpenedSegment> {
+  /**
+   * Opens the segment that begins at `base`, the first of `pending`, which are all that are not
+   * open yet. Whoever asks has opened those before it.
+   */
+  async open(base: Offset, pending: readonly Offset[]): Promise<OpenedSegment> {
+    for (let i = 0; i < pending.length && i < ENDS_AHEAD; i++) this.#end(must(pending[i], 'a base'))
+    const { size, footer } = await this.#end(base)
+    this.#ends.delete(base)
+    if (footer === null) return this.#openGrowing(base, size)
+    return { segment: await this.#openSealed(base, size, footer), hole: null }
+  }
+
+  #end(base: Offset): Promise<SegmentEnd> {
+    let end = this.#ends.get(base)
+    if (end === undefined) {
+      end = this.#readEnd(base)
+      // Told to whoever opens the segment; nobody may come to it.
+      end.catch(() => undefined)
+      this.#ends.set(base, end)
+    }
+    return end
+  }
+
+  async #readEnd(base: Offset): Promise<SegmentEnd> {
     const { disk, crypto } = this.#host
-    const path = segmentPath(this.#identity, base)
-    const file = await disk.open(path, { mode: 'write', direct: true })
-    let footer: SegmentFooter | null
-    let size: number
+    const file = await disk.open(segmentPath(this.#identity, base), { mode: 'read', direct: true })
     try {
-      size = await file.size()
-      footer = size === 0 ? null : soundFooter(crypto, await readEnd(file, size), size)
+      const size = await file.size()
+      if (size === 0) return { size, footer: null }
+      return { size, footer: soundFooter(crypto, await readEnd(file, size), size) }
     } finally {
       await file.close()
     }
-    if (footer === null) return this.#openGrowing(base, size)
-    return { segment: await this.#openSealed(base, size, footer), hole: null }
   }
 
   /** Takes the producers from the last sealed segment, if a later snapshot has not come since. */
