@@ -78,7 +78,8 @@ export class SegmentOpener {
    * open yet. Whoever asks has opened those before it.
    */
   async open(base: Offset, pending: readonly Offset[]): Promise<OpenedSegment> {
-    for (let i = 0; i < pending.length && i < ENDS_AHEAD; i++) this.#end(must(pending[i], 'a base'))
+    for (let i = 0; i < pending.length && i < ENDS_AHEAD; i++)
+      void this.#end(must(pending[i], 'a base'))
     const { size, footer } = await this.#end(base)
     this.#ends.delete(base)
     if (footer === null) return this.#openGrowing(base, size)
