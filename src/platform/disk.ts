@@ -42,12 +42,12 @@ class PlatformDisk implements Disk {
     const full = this.#full(path)
     try {
       const fd = await openDescriptor(full, flags[options.mode])
-      if (options.direct !== true) return new PlatformFile({ path, fd, direct: false })
+      if (options.direct !== true) return new PlatformFile({ path, full, fd, direct: false })
       // The file exists now, so that a file system without direct I/O leaves nothing half made.
       const directFd = await openDirect(full, options.mode)
-      if (directFd === null) return new PlatformFile({ path, fd, direct: false })
+      if (directFd === null) return new PlatformFile({ path, full, fd, direct: false })
       fs.closeSync(fd)
-      return new PlatformFile({ path, fd: directFd, direct: true })
+      return new PlatformFile({ path, full, fd: directFd, direct: true })
     } catch (error) {
       throw diskError(`${options.mode === 'create' ? 'create' : 'open'} ${path}`, error)
     }

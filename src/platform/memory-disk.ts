@@ -191,6 +191,10 @@ class MemoryFile implements DiskFile {
     this.writeNow(at, [bytes])
   }
 
+  async writeThrough(at: number, bytes: Uint8Array): Promise<void> {
+    this.writeNow(at, [bytes])
+  }
+
   async read(at: number, into: Uint8Array): Promise<number> {
     this.#mustBeOpen(at)
     return this.#content.read(at, into)

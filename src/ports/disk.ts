@@ -60,6 +60,11 @@ export interface DiskFile {
    */
   writeBehind(at: number, bytes: Uint8Array): Promise<void>
   /**
+   * Writes all of `bytes` at `at` and makes them durable, and nothing else of the file: what else
+   * was written and not synced stays so. Not for direct files. A failure is that of a sync.
+   */
+  writeThrough(at: number, bytes: Uint8Array): Promise<void>
+  /**
    * Reads up to `into.length` bytes from `at`; fewer only at the end of the file. Returns how many.
    */
   read(at: number, into: Uint8Array): Promise<number>

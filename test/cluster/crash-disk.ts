@@ -80,6 +80,7 @@ export class CrashDisk implements Disk {
         }
       },
       writeBehind: async (at, bytes) => this.#write(inode, at, bytes),
+      writeThrough: () => Promise.reject(new Error('The quorum syncs whole files')),
       read: async (at, into) => {
         const found = inode.now.subarray(at, at + into.length)
         into.set(found)

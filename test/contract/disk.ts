@@ -86,6 +86,18 @@ export const diskContract = (name: string, makeRig: () => Promise<DiskRig>): voi
       expect(Buffer.compare(await readAll(disk, 'f'), Buffer.concat(pieces))).toBe(0)
     })
 
+    spec('writeThrough() writes where it is told, beside what others write', async (disk) => {
+      const file = await disk.open('f', { mode: 'create' })
+      file.writeNow(0, [bytes(9000, 1)])
+      const through = file.writeThrough(4096, bytes(100, 2))
+      file.writeNow(9000, [bytes(50, 3)])
+      await through
+      await file.close()
+      const wanted = Buffer.concat([bytes(9000, 1), bytes(50, 3)])
+      wanted.set(bytes(100, 2), 4096)
+      expect(Buffer.compare(await readAll(disk, 'f'), wanted)).toBe(0)
+    })
+
     spec('read() gives fewer bytes only at the end, and 0 beyond it', async (disk) => {
       const file = await disk.open('f', { mode: 'create' })
       file.writeNow(0, [bytes(1000, 5)])

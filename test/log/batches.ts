@@ -128,6 +128,10 @@ export class MemoryFile implements DiskFile {
     this.writeNow(at, [bytes])
   }
 
+  async writeThrough(at: number, bytes: Uint8Array): Promise<void> {
+    this.writeNow(at, [bytes])
+  }
+
   async read(at: number, into: Uint8Array): Promise<number> {
     this.reads++
     if (this.direct && (at % 4096 !== 0 || into.length % 4096 !== 0)) throw new Error('unaligned')

@@ -92,7 +92,7 @@ describe('PlatformFile', () => {
     const path = join(tmpdir(), `fifo-${process.pid}`)
     await new Promise((resolve) => spawn('mkfifo', [path]).once('exit', resolve))
     const fd = fs.openSync(path, fs.constants.O_RDWR)
-    const file = new PlatformFile({ path: 'pipe', fd, direct: false })
+    const file = new PlatformFile({ path: 'pipe', full: 'pipe', fd, direct: false })
     expect(await kindOf(file.sync())).toBe('broken')
     const again = file.sync()
     expect(await kindOf(again)).toBe('broken')
@@ -105,7 +105,7 @@ describe('PlatformFile', () => {
 
   it('writeNow() on a full device says full, and the file goes on', async () => {
     const fd = fs.openSync('/dev/full', 'r+')
-    const file = new PlatformFile({ path: 'full', fd, direct: false })
+    const file = new PlatformFile({ path: 'full', full: 'full', fd, direct: false })
     let kind = ''
     try {
       file.writeNow(0, [Uint8Array.of(1), Uint8Array.of(2)])
@@ -119,7 +119,7 @@ describe('PlatformFile', () => {
 
   it('close() while an operation runs is a bug', async () => {
     const fd = fs.openSync('/dev/zero', 'r')
-    const file = new PlatformFile({ path: 'zero', fd, direct: false })
+    const file = new PlatformFile({ path: 'zero', full: 'zero', fd, direct: false })
     const reading = file.read(0, new Uint8Array(100))
     expect(() => file.close()).toThrow('closed while')
     await reading

@@ -75,6 +75,27 @@ export class SimFile implements DiskFile {
     })
   }
 
+  writeThrough(at: number, bytes: Uint8Array): Promise<void> {
+    assert(!this.direct, 'writeThrough is not for direct files')
+    return this.#run(async () => {
+      this.#mustBeSound()
+      const before = new Uint8Array(bytes)
+      const size = at + bytes.length
+      const complete = this.#put(at, bytes)
+      const settle = this.#node.settleLast(size)
+      await this.#host.delay('syncMs')
+      assert(Buffer.compare(before, bytes) === 0, 'The bytes of a write do not change')
+      const call = { kind: 'sync', path: this.path, at, length: bytes.length } as const
+      try {
+        this.#host.strike(call, 'write through to')
+      } catch (error) {
+        throw this.#latched(error)
+      }
+      complete()
+      settle()
+    })
+  }
+
   /** Changes the file, or throws after changing a part of it; returns the mark of completion. */
   #put(at: number, bytes: Uint8Array): () => void {
     if (!this.#writable) throw failure('refused', 'write to', this.path, 'EBADF')

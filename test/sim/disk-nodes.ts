@@ -128,6 +128,20 @@ export class FileNode {
     }
   }
 
+  /**
+   * For the write that was just begun: what makes it durable once it is over, and nothing else but
+   * a size of at least `size`.
+   */
+  settleLast(size: number): () => void {
+    const last = this.#changes.at(-1)
+    assert(last !== undefined, 'A write was begun')
+    return () => {
+      const durable = Math.max(this.#durableSize, size)
+      this.#settle([last])
+      this.#durableSize = durable
+    }
+  }
+
   #settle(caught: readonly FileChange[]): void {
     const kept = new Set(this.#changes)
     for (const change of caught) {

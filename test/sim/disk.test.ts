@@ -125,6 +125,15 @@ describe('SimDisk crash', () => {
     expect(sectorsOf(lost?.peek('f') ?? new Uint8Array(0))).toBe('111111110000000000000000')
   })
 
+  it('writeThrough() makes its own bytes durable and no others', async () => {
+    const { scheduler, disk } = make()
+    const file = await scheduler.settle(durable(disk, 'f', new Uint8Array(8192)))
+    file.writeNow(0, [new Uint8Array(8192).fill(1)])
+    await scheduler.settle(file.writeThrough(0, new Uint8Array(4096).fill(2)))
+    const [lost] = [...disk.crashImages(1)]
+    expect(sectorsOf(lost?.peek('f') ?? new Uint8Array(0))).toBe('2222222200000000')
+  })
+
   it('a write still under way is not made durable by a sync', async () => {
     const latencies = { transferMs: [50, 50], syncMs: [1, 1], entriesMs: [0, 0] } as const
     const { scheduler, disk } = make(1, { latencies })

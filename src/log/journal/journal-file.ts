@@ -52,7 +52,6 @@ export class JournalFile {
 export async function markFree(file: JournalFile): Promise<void> {
   const { salt, sequence: fileSequence, basePosition } = file
   const header = { salt, fileSequence, basePosition, oldestLive: fileSequence, free: true }
-  file.file.writeNow(0, [encodeFileHeader(header)])
-  await file.file.sync()
+  await file.file.writeThrough(0, encodeFileHeader(header))
   file.live = false
 }

@@ -6,8 +6,8 @@
 // in them is durable in its segment: rewriting allocated pages is several times faster than growing
 // a file. When no recycled file is ready the current one grows past its size: slower, never wrong.
 // A file is marked free, durably, before it is used again: new frames under an old header would
-// look like damage. The mark's sync also makes its frames durable, so that no gap opens in front
-// of the next file.
+// look like damage. Headers are made durable by themselves, without the frames behind them: those
+// of topics that do not ask for a sync need never reach the device, because their segments do.
 //
 // A failed write or sync latches the journal: its state on the device is then unknown, so nothing
 // is acknowledged any more, and the failed sync is never tried again. Recovery is elsewhere.
@@ -98,6 +98,7 @@ export class Journal {
   #durable: number
   #syncWanted = false
   #syncing: Promise<void> | null = null
+  #anchoring: Promise<void> | null = null
   #unsynced = new Set<JournalFile>()
   /** Bytes written to journal files, ever; for metrics. */
   bytesWritten = 0
@@ -218,7 +219,7 @@ export class Journal {
     const current = this.#current
     let at = current.at
     let parts = this.#parts
-    let fresh = false
+    let fresh: Uint8Array | null = null
     if (this.#fresh) {
       const header = encodeFileHeader({
         salt: current.salt,
@@ -231,7 +232,7 @@ export class Journal {
       parts = [header, ...parts]
       at = 0
       this.#fresh = false
-      fresh = true
+      fresh = header
     }
     try {
       current.file.writeNow(at, parts)
@@ -247,8 +248,7 @@ export class Journal {
     this.#stagingAt = 0
     this.#runFrom = 0
     if (!current.filled) this.#rotateIfReady()
-    // Without its header a file's frames are nothing, and those of the next would follow on a gap.
-    if (fresh) this.requestSync()
+    if (fresh !== null) this.#anchor(current, fresh)
     return this.position
   }
 
@@ -311,6 +311,7 @@ export class Journal {
     this.#closed = true
     await this.#preparing
     while (this.#syncing !== null) await this.#syncing
+    await this.#anchoring
     for (const file of [this.#current, ...this.#full, ...this.#spare]) await file.file.close()
   }
 
@@ -339,6 +340,23 @@ export class Journal {
     file.owners.clear()
     file.anchored = false
     this.#fresh = true
+  }
+
+  /**
+   * Makes a file's header durable. Without it the file's frames are nothing, and those of the next
+   * would follow on a gap.
+   */
+  #anchor(file: JournalFile, header: Uint8Array): void {
+    this.#anchoring = file.file.writeThrough(0, header).then(
+      () => {
+        file.anchored = true
+        this.#anchoring = null
+      },
+      (error: unknown) => {
+        this.#anchoring = null
+        this.#latch(error)
+      },
+    )
   }
 
   #rotate(): void {
