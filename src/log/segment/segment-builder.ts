@@ -116,6 +116,10 @@ export class SegmentBuilder implements SegmentState {
     if (last >= 0 && this.index.offsetAt(last) >= state.endOffset) {
       throw new FormatError('An index goes beyond its segment')
     }
+    const isEmpty = last < 0
+    if ((state.batchCount === 0) !== isEmpty || (state.dataLength === 0) !== isEmpty) {
+      throw new FormatError('An index and what it is of do not go together')
+    }
     this.endOffset = state.endOffset
     this.dataLength = state.dataLength
     this.batchCount = state.batchCount
