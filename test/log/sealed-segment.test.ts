@@ -228,7 +228,7 @@ describe('verifySegment()', () => {
       const epoch = leaderEpoch(epochs.at(-1) ?? -1)
       const sound = (): boolean => {
         const rebuilt = new SegmentBuilder(nextOffset, crypto)
-        const expected = { nextOffset, epoch, gaps: false }
+        const expected = { nextOffset, epoch, gaps: false, offsetLimit: Infinity }
         for (let at = from; at < to;) {
           const length = checkBatch(crypto, data, at, to, expected, BATCH_BYTES_MAX)
           if (length < 0) return false

@@ -49,6 +49,8 @@ export interface Continuity {
   epoch: LeaderEpoch
   /** True for compacted segments, whose offsets may skip but never fall. */
   readonly gaps: boolean
+  /** Base offsets from here on cannot be of this segment: its index has 32 bits for them. */
+  readonly offsetLimit: number
 }
 
 /**
@@ -85,7 +87,7 @@ export function checkHeader(
   if (length < BATCH_HEADER_BYTES || length > bytesMax) return BatchFault.length
   const base = baseOffsetOf(bytes, at)
   const follows = expect.gaps ? base >= expect.nextOffset : base === expect.nextOffset
-  if (!follows || base > Number.MAX_SAFE_INTEGER - 2 ** 32) return BatchFault.offset
+  if (!follows || base >= expect.offsetLimit) return BatchFault.offset
   if (leaderEpochOf(bytes, at) < expect.epoch) return BatchFault.epoch
   const delta = lastOffsetDeltaOf(bytes, at)
   const count = recordCountOf(bytes, at)

@@ -180,8 +180,11 @@ class Scan {
     this.#visit = visit
     this.#limit = range.to
     this.#bytesMax = range.batchBytesMax ?? BATCH_BYTES_MAX
-    this.#expect = { nextOffset: range.nextOffset, epoch: range.epoch, gaps: range.gaps === true }
-    this.#behind = { nextOffset: range.nextOffset, epoch: leaderEpoch(-1), gaps: true }
+    const { nextOffset, epoch } = range
+    // A scan begins at most 2^31 offsets behind the segment's base.
+    const offsetLimit = Math.min(nextOffset + 2 ** 31, Number.MAX_SAFE_INTEGER - 2 ** 32)
+    this.#expect = { nextOffset, epoch, gaps: range.gaps === true, offsetLimit }
+    this.#behind = { nextOffset, epoch: leaderEpoch(-1), gaps: true, offsetLimit }
     this.#position = range.from
     this.#end = range.from
   }
