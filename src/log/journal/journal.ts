@@ -59,8 +59,8 @@ export interface JournalStart {
   /** Files whose appends are not all durable elsewhere, oldest first. */
   readonly inUse: readonly JournalFile[]
   /**
-   * Files to be reused, oldest first. Those that are live are freed in that order: a newer one freed
-   * before an older one would be a gap, if a power cut left them so.
+   * Files to be reused, oldest first. Those that are live are freed in that order: a newer one
+   * freed before an older one would be a gap, if a power cut left them so.
    */
   readonly spare: readonly JournalFile[]
   readonly nextSlot: number
