@@ -44,3 +44,33 @@ it('LogStore opens after a start that was cut short while it freed the journal',
     }
   }
 })
+
+it('LogStore says which journal file is damaged, and what to do', async () => {
+  const old = await Harness.fresh({ options: OPTIONS })
+  for (let i = 0; i < 30; i++) {
+    old.append(0, { size: 6_000 })
+    await old.scheduler.advance(2)
+  }
+  await old.settle()
+  old.disk.crash()
+  old.clock.kill()
+  const [sound] = [...old.disk.crashImages(1)] as [SimDisk]
+  const at = { scheduler: old.scheduler }
+  const refused = async (damage: (disk: SimDisk) => void | Promise<void>): Promise<string> => {
+    const [disk] = [...sound.crashImages(1)] as [SimDisk]
+    await damage(disk)
+    return Harness.open({ ...at, disk }, old.models, OPTIONS).then(
+      () => 'opened',
+      (error: unknown) => String(error),
+    )
+  }
+  const rotten = await refused((disk) => disk.rot('journal/00000002.wal', 20_000))
+  expect(rotten).toContain('(journal/00000002.wal, byte 16378)')
+  expect(rotten).toContain('`stratalog dump` of that file shows')
+  expect(rotten).toContain('backup')
+  const missing = await refused(async (disk) => {
+    await old.scheduler.settle(disk.remove('journal/00000002.wal'))
+    disk.kill()
+  })
+  expect(missing).toContain('(behind journal/00000001.wal, byte ')
+})

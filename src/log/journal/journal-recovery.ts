@@ -141,6 +141,10 @@ class Replay {
   torn = false
   /** Journal position of the first invalid frame; -1 while all were valid. */
   #brokenAt = -1
+  /** The file and byte of that position. */
+  #brokenIn = ''
+  /** The file and byte where the last file's frames ended. */
+  #endedIn = ''
   /** Where the next file must go on; -1 before the first. */
   #next = -1
   /** The furthest position that any frame knew to be durable. */
@@ -166,6 +170,7 @@ class Replay {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     if (this.#next >= 0 && this.#next !== header.basePosition && this.#brokenAt < 0) {
       this.#brokenAt = this.#next
+      this.#brokenIn = `behind ${this.#endedIn}`
       this.torn = true
     }
     let at = FILE_HEADER_BYTES
@@ -189,6 +194,7 @@ class Replay {
       at += FRAME_HEADER_BYTES + frame.length
     }
     this.#next = header.basePosition + at
+    this.#endedIn = `${journalPath(found.slot)}, byte ${at}`
     this.#look(bytes, view, header, at)
   }
 
@@ -203,7 +209,10 @@ class Replay {
       const place = { salt, fileSequence, filePosition: at }
       const frame = readFrameHeader(bytes, view, at, place)
       if (frame === null) continue
-      if (this.#brokenAt < 0) this.#brokenAt = header.basePosition + end
+      if (this.#brokenAt < 0) {
+        this.#brokenAt = header.basePosition + end
+        this.#brokenIn = this.#endedIn
+      }
       if (frame.durable > this.#durable) this.#durable = frame.durable
       this.torn = true
       at += FRAME_HEADER_BYTES + frame.length - 1
@@ -215,9 +224,10 @@ class Replay {
     if (this.#brokenAt < 0 || this.#durable <= this.#brokenAt) return
     throw new OperatingError(
       'corrupt',
-      `Cannot start: the journal is damaged at position ${this.#brokenAt}, below position ` +
-        `${this.#durable} that was durable; restore the directory from a replica or a backup. ` +
-        'Nothing was changed',
+      `Cannot start: the journal is damaged at position ${this.#brokenAt} (${this.#brokenIn}), ` +
+        `below position ${this.#durable} that was durable, so acknowledged records would be ` +
+        'missing; nothing was changed. Restore that file as it was, or the whole data directory ' +
+        'from a backup; `stratalog dump` of that file shows what is left in it',
     )
   }
 }
