@@ -85,6 +85,8 @@ export class Model {
   written = 0
   end = 0
   epoch = 0
+  /** Turns that had to wait for room. */
+  delays = 0
   /** The log start that was promised, and the highest that was asked for. */
   logStart = 0
   logStartAsked = 0
@@ -215,6 +217,9 @@ export class Harness {
       },
       written: (end) => {
         model.written = Math.max(model.written, end)
+      },
+      delayed: () => {
+        model.delays++
       },
     }
     return log

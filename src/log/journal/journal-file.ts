@@ -48,11 +48,13 @@ export class JournalFile {
   }
 }
 
-/** Says in the file's header that recovery does not need it, and makes that durable. */
-export async function markFree(file: JournalFile): Promise<void> {
+/**
+ * Says in the file's header that recovery does not need it. Durable after a sync. Without room it
+ * may leave a torn header, which says the same; it can be tried again.
+ */
+export function markFree(file: JournalFile): void {
   const { salt, sequence: fileSequence, basePosition } = file
   const header = { salt, fileSequence, basePosition, oldestLive: fileSequence, free: true }
   file.file.writeNow(0, [encodeFileHeader(header)])
-  await file.file.sync()
   file.live = false
 }
