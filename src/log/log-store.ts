@@ -237,6 +237,8 @@ export class LogStore implements LogHost {
       if (log !== undefined) {
         this.#flushTimers.get(log)?.()
         this.#flushTimers.delete(log)
+        // What the turn has staged of it lies in memory that goes with it.
+        if (this.#scheduled) this.#commit()
         const abandoned = log.abandon()
         this.#checkpointer.forget(this.journal, log)
         await abandoned
