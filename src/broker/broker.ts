@@ -168,6 +168,7 @@ export class Broker {
         clean: directory.wasClean,
         settingsOf: ({ topicId, index }) =>
           Partitions.logSettingsOf(metadata.image(), settings, topicId, index),
+        topicName: (topicId) => metadata.image().topicById(topicId)?.name ?? topicId,
       },
       (error) => this.#fail(error),
     )

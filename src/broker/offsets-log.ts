@@ -53,7 +53,12 @@ async function* readAll(
   from: number,
 ): AsyncGenerator<Uint8Array> {
   const leader = await leaderOf(partitions, index)
-  const end = leader.offsets.highWatermark
+  const { highWatermark: end, logEnd } = leader.offsets
+  if (end < logEnd) {
+    // An append that its caller gave up may still become part of the log: whoever read only what is
+    // committed now would know less than whoever reads it after the next start.
+    throw new OperatingError('retry', `Cannot read ${OFFSETS_TOPIC}-${index} before it is settled`)
+  }
   let at = offset(Math.max(from, leader.offsets.logStart))
   while (at < end) {
     const read = await leader.read(at, { maxBytes: MiB, atLeastOne: true, isolation: 0 })

@@ -51,9 +51,9 @@ export class FreeSpace {
   }
 
   /** A write failed for want of room; `waiter` is told when there is some again. */
-  ranOut(waiter: RoomWaiter | null): void {
+  ranOut(waiter: RoomWaiter): void {
     this.#full = true
-    if (waiter !== null) this.#waiting.add(waiter)
+    this.#waiting.add(waiter)
   }
 
   /** Looks no more. */

@@ -54,6 +54,8 @@ export interface DirtyLog {
   held(end: Offset): void
   /** Only the leader's journal has it, without waiting for a sync: what acks=1 waits for. */
   written(end: Offset): void
+  /** What was staged waits for room in the journal, maybe for long. */
+  delayed(): void
   /** Puts what only memory holds into the segment file; for `memory` topics. */
   flush(): Promise<void>
   readonly unflushedBytes: number

@@ -4,6 +4,8 @@
 // makes segments durable so that journal files can be recycled. When memory or the journal runs
 // short the store is "pressed" and whoever reads from producers stops until it is relieved.
 //
+// A turn that the journal has no room for stays open, its appends unacknowledged, until there is.
+//
 //   running ──▶ failed (latched: nothing is acknowledged any more)   running ──▶ closed
 import { assert, must } from '../base/assert.ts'
 import { OperatingError } from '../base/errors.ts'
@@ -23,11 +25,13 @@ import type { DirtyLog, LogHost, LogSettings, PartitionIdentity } from './log-ho
 import { partitionDirectory } from './log-host.ts'
 import { saveLogStart } from './log-start.ts'
 import { openPartition } from './open-partition.ts'
+import { registerGauges } from './log-gauges.ts'
 import type { LogStoreDeps, LogStoreOptions } from './log-store-options.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { Pressure } from './pressure.ts'
 import type { LogRecovery } from './recovery.ts'
 import { recoverLogs } from './recovery.ts'
+import type { RoomWaiter } from './free-space.ts'
 import { FreeSpace } from './free-space.ts'
 import { IndexCache } from './segment/sealed-segment.ts'
 import type { SegmentBytes } from './cache/segment-bytes.ts'
@@ -62,6 +66,7 @@ export class LogStore implements LogHost {
   #failure: Error | null = null
   #closed = false
   readonly #space: FreeSpace
+  readonly #journalRoom: RoomWaiter = { retryWrites: () => this.#retryWrites() }
   #onFailure: (error: Error) => void
   readonly #background = new Set<Promise<void>>()
   readonly #appended: Counter
@@ -139,7 +144,7 @@ export class LogStore implements LogHost {
       },
       start,
     )
-    store.#registerGauges()
+    registerGauges(deps.telemetry, store)
     store.#space.start()
     return store
   }
@@ -163,9 +168,14 @@ export class LogStore implements LogHost {
     return this.#failure
   }
 
-  /** The disk is below its reserve: refuse produce, go on serving reads. */
+  /** The disk is below its reserve, or has no room: refuse produce, go on serving reads. */
   get full(): boolean {
-    return this.#space.full
+    return this.#space.full || this.stalled
+  }
+
+  /** What was appended last waits for room in the journal: nothing more can be acknowledged. */
+  get stalled(): boolean {
+    return this.#journal?.stalled ?? false
   }
 
   /** Memory or journal is short: stop reading from producers until `onRelief`. */
@@ -176,6 +186,11 @@ export class LogStore implements LogHost {
   /** Calls `run` once the store is no longer pressed; at once if it is not. */
   onRelief(run: () => void): void {
     this.#pressure.onRelief(run)
+  }
+
+  /** How many logs are open. */
+  get openLogs(): number {
+    return this.#logs.size
   }
 
   /** All logs that are open. */
@@ -222,6 +237,8 @@ export class LogStore implements LogHost {
       if (log !== undefined) {
         this.#flushTimers.get(log)?.()
         this.#flushTimers.delete(log)
+        // What the turn has staged of it lies in memory that goes with it.
+        if (this.#scheduled) this.#commit()
         const abandoned = log.abandon()
         this.#checkpointer.forget(this.journal, log)
         await abandoned
@@ -284,11 +301,8 @@ export class LogStore implements LogHost {
   #commit(): void {
     this.#scheduled = false
     const dirty = this.#dirty
-    this.#dirty = this.#spareDirty
-    this.#spareDirty = dirty
     if (this.#failure !== null) {
-      for (const log of dirty) log.dirty = false
-      dirty.length = 0
+      for (const log of dirty.splice(0)) log.dirty = false
       return
     }
     const journal = this.journal
@@ -299,10 +313,16 @@ export class LogStore implements LogHost {
       position = journal.commit()
     } catch (error) {
       this.#fail('Cannot write the journal', error)
-      for (const log of dirty) log.dirty = false
-      dirty.length = 0
+      for (const log of dirty.splice(0)) log.dirty = false
       return
     }
+    if (journal.stalled) {
+      // They stay dirty: the turn ends when there is room.
+      for (const log of dirty) log.delayed()
+      return
+    }
+    this.#dirty = this.#spareDirty
+    this.#spareDirty = dirty
     let sync = false
     for (const log of dirty) {
       log.dirty = false
@@ -372,10 +392,17 @@ export class LogStore implements LogHost {
     this.#pressure.update()
   }
 
+  /** There may be room again: ends the turn that waits for it, if one does. */
+  #retryWrites(): void {
+    const waited = this.stalled
+    this.#journal?.unstall()
+    if (waited && !this.#scheduled) this.#commit()
+  }
+
   /** Trouble that may pass, such as a full disk; anything else latches the store. */
   #writeTrouble(error: unknown): void {
     if (error instanceof OperatingError && error.kind === 'full') {
-      this.#space.ranOut(null)
+      this.#space.ranOut(this.#journalRoom)
       return
     }
     if (error instanceof OperatingError && error.kind === 'closed') return
@@ -389,37 +416,18 @@ export class LogStore implements LogHost {
     this.#onFailure(this.#failure)
   }
 
-  #registerGauges(): void {
-    const gauge = (name: string, help: string, read: () => number): void =>
-      this.#telemetry.gauge(name, help, read)
-    gauge('stratalog_cache_used_bytes', 'Write cache in use.', () => this.arena.usedBytes)
-    gauge('stratalog_cache_held_bytes', 'Write cache not evictable.', () => this.arena.heldBytes)
-    gauge(
-      'stratalog_journal_files_waiting',
-      'Journal files that wait for a checkpoint.',
-      () => this.journal.full.length,
-    )
-    gauge(
-      'stratalog_journal_written_bytes',
-      'Bytes written to the journal.',
-      () => this.journal.bytesWritten,
-    )
-    gauge('stratalog_log_partitions', 'Partition logs open.', () => this.#logs.size)
-    gauge('stratalog_log_disk_full', '1 while the disk is below its reserve.', () =>
-      this.#space.full ? 1 : 0,
-    )
-  }
-
   /** Flushes and syncs everything and closes; the journal is then not needed by the next start. */
   async close(): Promise<void> {
     if (this.#closed) return
     if (this.#scheduled) this.#commit()
+    this.#retryWrites()
     this.#closed = true
     this.#space.stop()
     for (const cancel of this.#flushTimers.values()) cancel()
     this.#flushTimers.clear()
     await Promise.allSettled(this.#opening.values())
     let failure: unknown = this.#failure
+    if (this.stalled) failure ??= new OperatingError('full', 'The journal has no room on its disk')
     if (failure === null) {
       await this.#checkpointer.stop()
       await Promise.all(this.#background)

@@ -1,9 +1,10 @@
 // Opens one partition's log from its directory: sealed segments by their footers, the others from
 // their last checkpoint by a scan of what follows, and behind that the frames that the journal
 // still has. A torn end is cut. Damage below data that is known to have been acknowledged is never
-// cut: the partition refuses to open and says where, and nothing on disk is touched.
+// cut: the partition refuses to open and says where, and nothing on disk is touched. What the
+// journal had of it then is kept beside its segments, and is replayed first by the next opening.
 //
-//   begin ──▶ (replay a frame)* ──▶ finish
+//   begin ──▶ (replay a frame)* ──▶ finish        (whichever throws has given everything back)
 import { assert, must } from '../base/assert.ts'
 import { OperatingError } from '../base/errors.ts'
 import { leaderEpoch, offset } from '../base/units.ts'
@@ -11,6 +12,7 @@ import type { Offset } from '../base/units.ts'
 import { batchBytesOf } from './segment/batch-view.ts'
 import type { Frame } from './journal/journal-format.ts'
 import { FrameKind } from './journal/journal-format.ts'
+import { SET_ASIDE_NAME, readSetAside, removeSetAside } from './journal/set-aside.ts'
 import type { LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
 import { partitionDirectory } from './log-host.ts'
 import { loadLogStart } from './log-start.ts'
@@ -28,10 +30,7 @@ export async function openPartition(
   settings: LogSettings,
 ): Promise<PartitionLog> {
   const opening = await PartitionOpening.begin(host, identity, settings)
-  const log = await opening.finish()
-  // What was only in the page cache until now must not be lost below what is journaled from now on.
-  await log.persist()
-  return log
+  return opening.finish()
 }
 
 /** A partition's log while it is being opened. */
@@ -47,8 +46,8 @@ export class PartitionOpening {
   /** Where valid batches end in the last segment although others follow; null when none do. */
   #hole: Hole | null = null
   #logStart: Offset = offset(0)
-  /** Batches replayed from the journal, for the log line. */
-  replayedBytes = 0
+  /** Whether frames are kept beside the segments from an opening that failed. */
+  readonly #hasKept: boolean
 
   private constructor(
     host: LogHost,
@@ -61,6 +60,7 @@ export class PartitionOpening {
     this.#settings = settings
     this.#state = new PartitionState(settings.producerExpirationMs)
     this.#opener = new SegmentOpener(host, identity, this.#state, names)
+    this.#hasKept = names.includes(SET_ASIDE_NAME)
   }
 
   /** Reads what the directory has. Throws `corrupt` when it cannot be trusted. */
@@ -72,18 +72,37 @@ export class PartitionOpening {
     const directory = partitionDirectory(identity)
     const names = await host.disk.list(directory)
     const opening = new PartitionOpening(host, identity, settings, names)
-    opening.#logStart = await loadLogStart(host.disk, directory, names)
+    return opening.#orGiveBack(async () => {
+      await opening.#readDirectory(directory, names)
+      if (opening.#hasKept) {
+        await readSetAside(host, directory, (frame, payload) => opening.#apply(frame, payload))
+      }
+      return opening
+    })
+  }
+
+  async #readDirectory(directory: string, names: readonly string[]): Promise<void> {
+    this.#logStart = await loadLogStart(this.#host.disk, directory, names)
     const bases = names
       .filter((name) => /^\d{20}\.seg$/.test(name))
       .map((name) => offset(Number(name.slice(0, 20))))
     bases.sort((a, b) => a - b)
     // Segments wholly below the log start were removed; a power cut may have brought them back.
-    while (bases.length > 1 && must(bases[1], 'A second base') <= opening.#logStart) {
-      await opening.#removeSegment(must(bases.shift(), 'A first base'))
+    while (bases.length > 1 && must(bases[1], 'A second base') <= this.#logStart) {
+      await this.#removeSegment(must(bases.shift(), 'A first base'))
     }
-    opening.#pending = bases
-    await opening.#openPending()
-    return opening
+    this.#pending = bases
+    await this.#openPending()
+  }
+
+  /** Does a step; when it fails, gives back the memory and the files that the opening holds. */
+  async #orGiveBack<T>(step: () => Promise<T>): Promise<T> {
+    try {
+      return await step()
+    } catch (error) {
+      for (const segment of this.#segments) await segment.close()
+      throw error
+    }
   }
 
   get #end(): Offset {
@@ -121,7 +140,11 @@ export class PartitionOpening {
    * Applies one frame of the journal, in journal order. Batches that the segment already has are
    * skipped. Throws `corrupt` when the frame does not continue the log.
    */
-  async replay(frame: Frame, payload: Uint8Array): Promise<void> {
+  replay(frame: Frame, payload: Uint8Array): Promise<void> {
+    return this.#orGiveBack(() => this.#apply(frame, payload))
+  }
+
+  async #apply(frame: Frame, payload: Uint8Array): Promise<void> {
     if (frame.kind === FrameKind.epochStart) {
       const epoch = leaderEpoch(frame.epoch)
       const latest = this.#state.lineage.latestEpoch ?? -1
@@ -155,7 +178,6 @@ export class PartitionOpening {
         }
         segment.noteBatch(batch, nowMs)
         this.#state.follow(batch, 0, length, nowMs, segment.aborted)
-        this.replayedBytes += length
       }
       at += length
     }
@@ -235,8 +257,18 @@ export class PartitionOpening {
     await segment.seal()
   }
 
-  /** The open log. */
-  async finish(): Promise<PartitionLog> {
+  /** The open log, everything in it durable in its segments. */
+  finish(): Promise<PartitionLog> {
+    return this.#orGiveBack(async () => {
+      const log = await this.#toLog()
+      // What was only in the page cache must not be lost below what is journaled from now on.
+      await log.persist()
+      if (this.#hasKept) await removeSetAside(this.#host.disk, partitionDirectory(this.identity))
+      return log
+    })
+  }
+
+  async #toLog(): Promise<PartitionLog> {
     await this.#opener.settle()
     if (this.#hole !== null && this.#settings.ackAfter === 'fsync') {
       const path = must(this.#segments.at(-1), 'A hole is in a segment').path

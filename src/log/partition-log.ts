@@ -28,6 +28,8 @@ export interface LogListener {
   held(end: Offset): void
   /** The local journal was given everything below `end`. */
   written(end: Offset): void
+  /** The disk is full: whatever is not `written` yet waits for room, maybe for long. */
+  delayed(): void
 }
 
 /** The log of one partition. All methods that change it are called by one writer. */
@@ -276,6 +278,10 @@ export class PartitionLog implements JournalOwner, DirtyLog {
 
   written(end: Offset): void {
     this.listener?.written(end)
+  }
+
+  delayed(): void {
+    this.listener?.delayed()
   }
 
   /** Bytes that are only in memory, and in the journal if the topic uses it. */

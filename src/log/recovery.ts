@@ -1,10 +1,13 @@
 // Brings the logs of a broker back to what was acknowledged: hands the journal's frames to the
 // openings of their partitions, and makes what they add durable in the segments, so that the old
 // journal can be written over. Partitions that the journal does not speak of stay closed until
-// somebody asks for them.
+// somebody asks for them. A partition whose own files are damaged is set aside: what the journal
+// has of it is kept with it, and it stays closed while the others go on.
+import { FormatError, OperatingError } from '../base/errors.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
-import { replayJournal } from './journal/journal-recovery.ts'
+import { replayJournal, rereadJournal } from './journal/journal-recovery.ts'
 import type { JournalStart } from './journal/journal.ts'
+import { SET_ASIDE_NAME, SetAsideWriter } from './journal/set-aside.ts'
 import type { LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
 import { partitionDirectory } from './log-host.ts'
 import { PartitionOpening } from './open-partition.ts'
@@ -16,11 +19,13 @@ export interface LogRecovery {
   readonly clean: boolean
   /** Settings of a partition; null when the metadata no longer knows it. */
   settingsOf(identity: PartitionIdentity): LogSettings | null
+  /** Name of a topic, for the log. */
+  topicName(topicId: string): string
 }
 
 /**
  * Replays the journal. `adopt` receives each log that it brought back, by its directory. Returns
- * what the next journal begins with. Throws `corrupt` when acknowledged bytes are damaged.
+ * what the next journal begins with. Throws `corrupt` when the journal itself is damaged.
  */
 export async function recoverLogs(
   host: LogHost,
@@ -29,28 +34,84 @@ export async function recoverLogs(
   telemetry: Pick<Telemetry, 'log'>,
   adopt: (directory: string, log: PartitionLog) => void,
 ): Promise<JournalStart> {
+  /** By directory; null for partitions that are gone or set aside. */
   const openings = new Map<string, PartitionOpening | null>()
+  const damaged = new Set<string>()
+  const setAside = (identity: PartitionIdentity, error: unknown): void => {
+    if (!isDamage(error)) throw error
+    const path = partitionDirectory(identity)
+    openings.set(path, null)
+    damaged.add(path)
+    telemetry.log('error', 'partition set aside', {
+      topic: recovery.topicName(identity.topicId),
+      partition: identity.index,
+      path,
+      error: String(error),
+    })
+  }
   const options = { fileBytes: journal.fileBytes, skip: recovery.clean }
   const replayed = await replayJournal(host.disk, host.crypto, options, async (frame, payload) => {
     const identity = { topicId: frame.topicId, index: frame.partition }
     const key = partitionDirectory(identity)
-    let opening = openings.get(key)
-    if (opening === undefined) {
-      const settings = recovery.settingsOf(identity)
-      opening = settings === null ? null : await PartitionOpening.begin(host, identity, settings)
-      openings.set(key, opening)
+    try {
+      let opening = openings.get(key)
+      if (opening === undefined) {
+        const settings = recovery.settingsOf(identity)
+        opening = settings === null ? null : await PartitionOpening.begin(host, identity, settings)
+        openings.set(key, opening)
+      }
+      await opening?.replay(frame, payload)
+    } catch (error) {
+      setAside(identity, error)
     }
-    await opening?.replay(frame, payload)
   })
   for (const [key, opening] of openings) {
     if (opening === null) continue
-    const log = await opening.finish()
-    await log.persist()
-    adopt(key, log)
+    try {
+      adopt(key, await opening.finish())
+    } catch (error) {
+      setAside(opening.identity, error)
+    }
   }
+  if (damaged.size > 0) await keepFrames(host, damaged, replayed.frames)
   if (!recovery.clean) {
     const { frames, bytes, torn } = replayed
     telemetry.log('info', 'journal replayed', { frames, bytes, torn, partitions: openings.size })
   }
   return replayed.start
+}
+
+/** Whether the bytes of one partition are at fault, not the device or this process. */
+const isDamage = (error: unknown): boolean =>
+  error instanceof FormatError || (error instanceof OperatingError && error.kind === 'corrupt')
+
+/**
+ * Copies the journal's frames of the partitions in `directories` beside their segments, in a second
+ * pass, so that the first need not remember what it may never be asked for.
+ */
+async function keepFrames(
+  host: LogHost,
+  directories: ReadonlySet<string>,
+  framesBefore: number,
+): Promise<void> {
+  const writers = new Map<string, SetAsideWriter>()
+  for (const directory of directories) {
+    // What an earlier start has kept is all that this journal has of it, and may be more: that
+    // start may have been cut short after it had begun to free the journal.
+    if ((await host.disk.list(directory)).includes(SET_ASIDE_NAME)) continue
+    writers.set(directory, await SetAsideWriter.begin(host, directory))
+  }
+  if (writers.size === 0) return
+  const frames = await rereadJournal(host.disk, host.crypto, async (frame, payload) => {
+    const identity = { topicId: frame.topicId, index: frame.partition }
+    writers.get(partitionDirectory(identity))?.add(frame, payload)
+  })
+  if (frames !== framesBefore) {
+    throw new OperatingError(
+      'corrupt',
+      `Cannot start: the journal had ${framesBefore} frames, and ${frames} when it was read ` +
+        'again. Nothing was changed',
+    )
+  }
+  for (const writer of writers.values()) await writer.finish()
 }

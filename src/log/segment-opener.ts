@@ -188,6 +188,9 @@ export class SegmentOpener {
         await file.sync()
       }
       stub = await readStub(file, builder.dataLength)
+    } catch (error) {
+      await loaded.file?.close()
+      throw error
     } finally {
       await file.close()
     }
@@ -217,8 +220,9 @@ export class SegmentOpener {
     if (!this.#names.has(name.slice(name.lastIndexOf('/') + 1))) return none
     const file = await disk.open(name, { mode: 'write' })
     const options = { crypto, baseOffset: base, producerLimits: this.#limits() }
-    const loaded = await SegmentTail.load(file, size, options).catch((error: unknown) => {
+    const loaded = await SegmentTail.load(file, size, options).catch(async (error: unknown) => {
       if (error instanceof FormatError) return null
+      await file.close()
       throw error
     })
     if (loaded === null) {

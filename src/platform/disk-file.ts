@@ -153,30 +153,32 @@ export class PlatformFile implements DiskFile {
     })
   }
 
-  /** By a descriptor of its own: a sync of this one would wait for all that the file has dirty. */
+  /**
+   * By a descriptor of its own, because a sync of this one would wait for all that the file has
+   * dirty. Where there is none to be had, that is what is done.
+   */
   async writeThrough(at: number, bytes: Uint8Array): Promise<void> {
     assert(!this.direct, 'writeThrough is not for direct files')
-    if (O_DSYNC === 0) {
-      await this.writeBehind(at, bytes)
-      return this.sync()
-    }
     assert(Number.isSafeInteger(at) && at >= 0, 'A file operation takes a position')
     await this.#run('write through to', async () => {
       this.#mustBeSound()
+      const flags = fs.constants.O_WRONLY | O_DSYNC
+      const through = O_DSYNC === 0 ? null : await fsp.open(this.#full, flags).catch(() => null)
+      if (through === null) {
+        await this.writeBehind(at, bytes)
+        return this.sync()
+      }
       try {
-        const file = await fsp.open(this.#full, fs.constants.O_WRONLY | O_DSYNC)
-        try {
-          for (let done = 0; done < bytes.length;) {
-            const left = bytes.length - done
-            const { bytesWritten } = await file.write(bytes, done, left, at + done)
-            if (bytesWritten <= 0) throw stuck(this.path)
-            done += bytesWritten
-          }
-        } finally {
-          await file.close()
+        for (let done = 0; done < bytes.length;) {
+          const { bytesWritten } = await through.write(bytes, done, bytes.length - done, at + done)
+          if (bytesWritten <= 0) throw stuck(this.path)
+          done += bytesWritten
         }
       } catch (error) {
-        throw this.#break('write through to', error)
+        // For want of room it may be tried again: unlike a sync, it then writes again.
+        throw noRoom.has(errnoOf(error)) ? error : this.#break('write through to', error)
+      } finally {
+        await through.close()
       }
     })
   }
@@ -302,6 +304,8 @@ export class PlatformFile implements DiskFile {
     return this.#broken
   }
 }
+
+const noRoom = new Set(['ENOSPC', 'EDQUOT'])
 
 const stuck = (path: string): OperatingError =>
   new OperatingError('broken', `Cannot write to ${path}: the system takes no more bytes`)

@@ -58,6 +58,8 @@ export class Leader implements Partition, LogListener {
   readonly #quorum: DataQuorum
   #rules: Mutable<TopicRules>
   #highWatermark: Offset
+  /** The local journal has everything below. */
+  #writtenEnd: Offset
   #resigned = false
   readonly #acknowledged = new Waiters()
   readonly #written = new Waiters()
@@ -91,6 +93,7 @@ export class Leader implements Partition, LogListener {
     if (latest === null || epoch > latest) this.log.startEpoch(epoch)
     // With one replica all that recovery kept is committed: nobody else could disagree.
     this.#highWatermark = this.log.nextOffset
+    this.#writtenEnd = this.#highWatermark
     this.#quorum = new DataQuorum({
       copyset: [deps.replicaId],
       writeQuorum: 1,
@@ -215,7 +218,8 @@ export class Leader implements Partition, LogListener {
     outcome.baseOffset = NONE
     outcome.endOffset = NONE
     if (this.#resigned) return this.#refuse(ErrorCode.NOT_LEADER_OR_FOLLOWER, null)
-    if (this.#store.failure !== null) return this.#refuse(ErrorCode.KAFKA_STORAGE_ERROR, null)
+    const { failure, stalled } = this.#store
+    if (failure !== null || stalled) return this.#refuse(ErrorCode.KAFKA_STORAGE_ERROR, null)
     const base = this.log.append(batch, this.#store.clock.wallMs())
     if (base < 0) return this.#refuse(ErrorCode.KAFKA_STORAGE_ERROR, null)
     outcome.code = 0
@@ -237,7 +241,17 @@ export class Leader implements Partition, LogListener {
 
   /** The local journal has everything below `end`: what acks=1 waits for. */
   written(end: Offset): void {
+    this.#writtenEnd = end
     this.#written.reach(end)
+  }
+
+  /**
+   * The disk is full: producers are told, as they are while it is. Their batches keep their offsets
+   * and are in the log once there is room, so a repeat of an idempotent one is known.
+   */
+  delayed(): void {
+    this.#written.fail(ErrorCode.KAFKA_STORAGE_ERROR)
+    this.#acknowledged.failAbove(this.#writtenEnd, ErrorCode.KAFKA_STORAGE_ERROR)
   }
 
   /** The local replica holds everything below `end` at the level the topic asks for. */

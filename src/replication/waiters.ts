@@ -54,6 +54,14 @@ export class Waiters {
     for (const waiter of waiting) if (waiter.deadlineMs <= nowMs) waiter.done(code)
   }
 
+  /** Calls back with `code` all that wait for an offset above `end`. */
+  failAbove(end: number, code: number): void {
+    const waiting = this.#queue.slice(this.#head)
+    this.#queue = waiting.filter((waiter) => waiter.end <= end)
+    this.#head = 0
+    for (const waiter of waiting) if (waiter.end > end) waiter.done(code)
+  }
+
   /** Calls all back with `code`. */
   fail(code: number): void {
     const waiting = this.#queue.slice(this.#head)

@@ -235,10 +235,11 @@ export class Lab {
    * Another broker on a copy of the data as it lies there now, as if this process had been killed.
    * The caller closes it.
    */
-  async killedCopy(): Promise<Lab> {
+  async killedCopy(change: (directory: string) => void = () => undefined): Promise<Lab> {
     const from = must(this.directory, 'directory')
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'stratalog-'))
     fs.cpSync(from, directory, { recursive: true })
+    change(directory)
     const options = { ...this.#options, dataDir: directory }
     return new Lab(await startBroker(options), options, directory)
   }

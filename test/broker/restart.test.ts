@@ -300,6 +300,39 @@ describe('after a kill', () => {
     await copy.close()
   })
 
+  test('a damaged partition is refused alone, and whole again when its file is [J2]', async () => {
+    await lab.close()
+    lab = await Lab.disk({}, 'silent')
+    client = await lab.client()
+    const topic = await createTopic(client, { partitions: 2 })
+    for (const partition of [0, 1]) {
+      for (const value of ['a', 'b', 'c']) {
+        await produce(client, topic, batchOf([value]), { partition })
+      }
+    }
+    await deleteRecords(client, topic, 1)
+    let damaged = ''
+    const copy = await lab.killedCopy((directory) => {
+      damaged = path.join(directory, 'topics', topic.topicId, '0', 'log-start')
+      fs.renameSync(damaged, `${damaged}.sound`)
+      fs.writeFileSync(damaged, 'no log start')
+    })
+    client = await copy.client()
+    const refused = await produce(client, topic, batchOf(['d']))
+    expect(refused.errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    expect((await fetch(client, topic, 1)).errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    expect((await produce(client, topic, batchOf(['d']), { partition: 1 })).baseOffset).toBe(3)
+
+    fs.renameSync(`${damaged}.sound`, damaged)
+    client = await copy.restart()
+    const read = await fetch(client, topic, 1)
+    expect([read.logStartOffset, valuesIn(read.records)]).toEqual([1, ['b', 'c']])
+    expect((await produce(client, topic, batchOf(['d']))).baseOffset).toBe(3)
+    const other = await fetch(client, topic, 0, { partition: 1 })
+    expect(valuesIn(other.records)).toEqual(['a', 'b', 'c', 'd'])
+    await copy.close()
+  })
+
   test('clients that wait are told, and go on with the next broker [J5]', async () => {
     const topic = await createTopic(client)
     const waiting = fetch(client, topic, 0, { maxWaitMs: 60_000 })

@@ -19,6 +19,8 @@ export interface LifeShape {
   readonly acts: number
   /** Images of the disk that are recovered at each power cut. */
   readonly images: number
+  /** Chance that a write finds the disk full; absent is 0. */
+  readonly writeEnospc?: number
 }
 
 /** What happened, so that a run can show that it was not idle. */
@@ -29,6 +31,8 @@ export interface LifeCounts {
   rolls: number
   recycled: number
   lost: number
+  /** Writes that found the disk full. */
+  full: number
 }
 
 /** Lives one life; throws at the first broken promise. */
@@ -54,7 +58,10 @@ export async function live(prng: Prng, shape: LifeShape, counts: LifeCounts): Pr
   let disk = new SimDisk(scheduler, prng.fork(), { direct: prng.chance(0.5), garbage: true })
   for (let life = 0; life < shape.lives; life++) {
     const harness = await Harness.open({ scheduler, disk }, models, sized)
+    if (shape.writeEnospc !== undefined) disk.faults.rates = { writeEnospc: shape.writeEnospc }
     await act(harness, prng, shape.acts, counts)
+    disk.faults.rates = {}
+    counts.full += disk.faults.counts.ENOSPC
     // What is over must have been told: a dead process tells nothing.
     await scheduler.advance(0)
     const images = [...disk.crashImages(shape.images)]
@@ -97,6 +104,11 @@ async function act(harness: Harness, prng: Prng, acts: number, counts: LifeCount
     const log = harness.at(model.index)
     const choice = prng.below(100)
     if (choice < 70) {
+      // A leader refuses producers now; what was appended before waits.
+      if (harness.store.full) {
+        await harness.scheduler.advance(prng.below(700))
+        continue
+      }
       if (harness.store.pressed) await harness.scheduler.advance(2)
       const size = prng.chance(0.03)
         ? 20_000 + prng.below(60_000)

@@ -222,6 +222,23 @@ describe('LogStore', () => {
     expect(await harness.run(harness.disk.list(topic))).toEqual(['1/'])
   })
 
+  it('removes a partition that has rolled in this turn before its memory is used again', async () => {
+    const harness = await Harness.fresh({ settings: [{}, { segmentBytes: 4096 * KIB }] })
+    harness.append(0, { size: 6_000 })
+    harness.at(0).roll()
+    const removing = harness.store.remove(partition(0))
+    for (let i = 0; i < 20; i++) await Promise.resolve()
+    while (harness.append(1, { size: 9_000 }));
+    await harness.run(removing)
+    await harness.settle()
+    harness.append(1)
+    await harness.settle()
+    expect(harness.models[1]?.acked).toBe(harness.models[1]?.end)
+    harness.disk.crash()
+    const again = await reopened(harness, false)
+    await again.verify(1)
+  })
+
   it('removes a partition while it persists', async () => {
     const harness = await Harness.fresh({ settings: [{}, {}] })
     for (let i = 0; i < 30; i++) harness.append(0, { size: 5_000 })

@@ -28,8 +28,10 @@ export class QuietTelemetry implements Telemetry {
     return { observe: () => undefined }
   }
   gauge(): void {}
-  log(level: string, event: string): void {
+  readonly fields: unknown[] = []
+  log(level: string, event: string, fields?: unknown): void {
     this.events.push(`${level} ${event}`)
+    this.fields.push(fields)
   }
 }
 
@@ -83,6 +85,8 @@ export class Model {
   written = 0
   end = 0
   epoch = 0
+  /** Turns that had to wait for room. */
+  delays = 0
   /** The log start that was promised, and the highest that was asked for. */
   logStart = 0
   logStartAsked = 0
@@ -153,12 +157,13 @@ export class Harness {
     this.failures = parts.failures
   }
 
-  /** Opens a store on `disk` for the partitions of `models`. */
+  /** Opens a store on `disk` for the partitions of `models`; those in `left` stay closed. */
   static async open(
     at: { readonly scheduler: Scheduler; readonly disk: Disk },
     models: Model[],
     options: LogStoreOptions = TINY,
     clean = false,
+    left: readonly number[] = [],
   ): Promise<Harness> {
     const { scheduler, disk } = at
     const clock = new SimClock(scheduler)
@@ -171,12 +176,13 @@ export class Harness {
         clean,
         settingsOf: (identity) =>
           models.find((model) => model.index === identity.index)?.settings ?? null,
+        topicName: () => 'orders',
       },
       (error) => failures.push(error),
     )
     const store = await scheduler.settle(opening)
     const harness = new Harness({ scheduler, clock, disk, models, store, telemetry, failures })
-    for (const model of models) await harness.log(model)
+    for (const model of models) if (!left.includes(model.index)) await harness.log(model)
     return harness
   }
 
@@ -211,6 +217,9 @@ export class Harness {
       },
       written: (end) => {
         model.written = Math.max(model.written, end)
+      },
+      delayed: () => {
+        model.delays++
       },
     }
     return log

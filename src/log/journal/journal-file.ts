@@ -48,7 +48,10 @@ export class JournalFile {
   }
 }
 
-/** Says in the file's header that recovery does not need it, and makes that durable. */
+/**
+ * Says in the file's header that recovery does not need it, and makes that durable. Without room it
+ * may leave a torn header, which says the same; it can be tried again.
+ */
 export async function markFree(file: JournalFile): Promise<void> {
   const { salt, sequence: fileSequence, basePosition } = file
   const header = { salt, fileSequence, basePosition, oldestLive: fileSequence, free: true }

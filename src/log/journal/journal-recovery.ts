@@ -55,19 +55,13 @@ export async function replayJournal(
   take: FrameTaker,
 ): Promise<ReplayResult> {
   const found = await findFiles(disk)
-  const used = found.filter((file) => file.header !== null)
-  used.sort((a, b) => (a.header?.fileSequence ?? 0) - (b.header?.fileSequence ?? 0))
-  const last = used.at(-1)
-  const live = used.filter((file) => file.header?.free === false)
-  const oldestLive = live.at(-1)?.header?.oldestLive ?? 0
   const replay = new Replay(crypto, take)
   if (!options.skip) {
-    for (const file of live) {
-      if ((file.header?.fileSequence ?? 0) >= oldestLive) await replay.file(disk, file)
-    }
+    for (const file of liveFiles(found)) await replay.file(disk, file)
     replay.finish()
   }
   const spare: JournalFile[] = []
+  found.sort((a, b) => sequenceOf(a) - sequenceOf(b))
   for (const { slot, size, header } of found) {
     const opened = await disk.open(journalPath(slot), { mode: 'write' })
     const file = new JournalFile(slot, opened, size >= options.fileBytes)
@@ -81,19 +75,44 @@ export async function replayJournal(
     bytes: replay.bytes,
     torn: replay.torn,
     start: {
-      salt: new DataView(Uint8Array.from(crypto.randomBytes(4)).buffer).getUint32(0),
+      salt: randomSalt(crypto),
       inUse: [],
       spare,
       nextSlot: Math.max(-1, ...found.map((file) => file.slot)) + 1,
-      nextSequence: (last?.header?.fileSequence ?? 0) + 1,
+      nextSequence: Math.max(0, ...found.map(sequenceOf)) + 1,
       // Beyond anything written, so that positions of this run and the last never mix.
       nextPosition: Math.max(
         0,
-        ...used.map((file) => (file.header?.basePosition ?? 0) + file.size),
+        ...found.map(({ header, size }) => (header === null ? 0 : header.basePosition + size)),
       ),
     },
   }
 }
+
+/**
+ * Hands the frames of a journal that was replayed, and not touched since, to another `take`.
+ * Returns how many there were.
+ */
+export async function rereadJournal(disk: Disk, crypto: Crypto, take: FrameTaker): Promise<number> {
+  const replay = new Replay(crypto, take)
+  for (const file of liveFiles(await findFiles(disk))) await replay.file(disk, file)
+  replay.finish()
+  return replay.frames
+}
+
+/** A random number for the seeds of a run's frames: 32 bits, unsigned. */
+export const randomSalt = (crypto: Crypto): number =>
+  new DataView(Uint8Array.from(crypto.randomBytes(4)).buffer).getUint32(0)
+
+/** The files that are needed, in the order in which they were written. */
+function liveFiles(found: readonly FoundFile[]): readonly FoundFile[] {
+  const live = found.filter((file) => file.header?.free === false)
+  live.sort((a, b) => sequenceOf(a) - sequenceOf(b))
+  const oldest = live.at(-1)?.header?.oldestLive ?? 0
+  return live.filter((file) => sequenceOf(file) >= oldest)
+}
+
+const sequenceOf = (file: FoundFile): number => file.header?.fileSequence ?? 0
 
 async function findFiles(disk: Disk): Promise<FoundFile[]> {
   const names = await disk.list(JOURNAL_DIRECTORY)
@@ -122,6 +141,10 @@ class Replay {
   torn = false
   /** Journal position of the first invalid frame; -1 while all were valid. */
   #brokenAt = -1
+  /** The file and byte of that position. */
+  #brokenIn = ''
+  /** The file and byte where the last file's frames ended. */
+  #endedIn = ''
   /** Where the next file must go on; -1 before the first. */
   #next = -1
   /** The furthest position that any frame knew to be durable. */
@@ -147,6 +170,7 @@ class Replay {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     if (this.#next >= 0 && this.#next !== header.basePosition && this.#brokenAt < 0) {
       this.#brokenAt = this.#next
+      this.#brokenIn = `behind ${this.#endedIn}`
       this.torn = true
     }
     let at = FILE_HEADER_BYTES
@@ -159,7 +183,7 @@ class Replay {
         at + FRAME_HEADER_BYTES,
         at + FRAME_HEADER_BYTES + frame.length,
       )
-      if (!this.#valid(frame, payload)) break
+      if (!payloadIsValid(this.#crypto, frame, payload)) break
       // Frames behind a torn one are not applied: their appends come after unacknowledged ones.
       if (frame.durable > this.#durable) this.#durable = frame.durable
       if (this.#brokenAt < 0) {
@@ -170,6 +194,7 @@ class Replay {
       at += FRAME_HEADER_BYTES + frame.length
     }
     this.#next = header.basePosition + at
+    this.#endedIn = `${journalPath(found.slot)}, byte ${at}`
     this.#look(bytes, view, header, at)
   }
 
@@ -184,7 +209,10 @@ class Replay {
       const place = { salt, fileSequence, filePosition: at }
       const frame = readFrameHeader(bytes, view, at, place)
       if (frame === null) continue
-      if (this.#brokenAt < 0) this.#brokenAt = header.basePosition + end
+      if (this.#brokenAt < 0) {
+        this.#brokenAt = header.basePosition + end
+        this.#brokenIn = this.#endedIn
+      }
       if (frame.durable > this.#durable) this.#durable = frame.durable
       this.torn = true
       at += FRAME_HEADER_BYTES + frame.length - 1
@@ -196,27 +224,28 @@ class Replay {
     if (this.#brokenAt < 0 || this.#durable <= this.#brokenAt) return
     throw new OperatingError(
       'corrupt',
-      `Cannot start: the journal is damaged at position ${this.#brokenAt}, below position ` +
-        `${this.#durable} that was durable; restore the directory from a replica or a backup. ` +
-        'Nothing was changed',
+      `Cannot start: the journal is damaged at position ${this.#brokenAt} (${this.#brokenIn}), ` +
+        `below position ${this.#durable} that was durable, so acknowledged records would be ` +
+        'missing; nothing was changed. Restore that file as it was, or the whole data directory ' +
+        'from a backup; `stratalog dump` of that file shows what is left in it',
     )
   }
+}
 
-  /** Whether the payload is what was written: batches whose CRCs hold and whose prefixes add up. */
-  #valid(frame: Frame, payload: Uint8Array): boolean {
-    if (payload.length !== frame.length) return false
-    if (frame.kind !== FrameKind.append) return frame.length === 0
-    let digest = 0
-    let at = 0
-    while (at < payload.length) {
-      if (payload.length - at < BATCH_HEADER_BYTES) return false
-      const length = batchBytesOf(payload, at)
-      if (length < BATCH_HEADER_BYTES || length > payload.length - at) return false
-      digest = crc32cRange(payload, at, at + BATCH_PREFIX_BYTES, digest)
-      const body = payload.subarray(at + BATCH_PREFIX_BYTES, at + length)
-      if (this.#crypto.crc32c(body) !== crcOf(payload, at)) return false
-      at += length
-    }
-    return digest === frame.digest
+/** Whether the payload is what was written: batches whose CRCs hold and whose prefixes add up. */
+export function payloadIsValid(crypto: Crypto, frame: Frame, payload: Uint8Array): boolean {
+  if (payload.length !== frame.length) return false
+  if (frame.kind !== FrameKind.append) return frame.length === 0
+  let digest = 0
+  let at = 0
+  while (at < payload.length) {
+    if (payload.length - at < BATCH_HEADER_BYTES) return false
+    const length = batchBytesOf(payload, at)
+    if (length < BATCH_HEADER_BYTES || length > payload.length - at) return false
+    digest = crc32cRange(payload, at, at + BATCH_PREFIX_BYTES, digest)
+    const body = payload.subarray(at + BATCH_PREFIX_BYTES, at + length)
+    if (crypto.crc32c(body) !== crcOf(payload, at)) return false
+    at += length
   }
+  return digest === frame.digest
 }

@@ -10,27 +10,19 @@
 // of topics that do not ask for a sync need never reach the device, because their segments do.
 //
 // A failed write or sync latches the journal: its state on the device is then unknown, so nothing
-// is acknowledged any more, and the failed sync is never tried again. Recovery is elsewhere.
+// is acknowledged any more, and the failed sync is never tried again. A write without room stalls
+// it: what was staged waits, unacknowledged, and is written when there is some.
+//
+//   running ◀──unstall── stalled ◀──no room── running ──▶ latched        Recovery is elsewhere.
 import { assert, must } from '../../base/assert.ts'
 import { OperatingError } from '../../base/errors.ts'
-import { KiB, MiB } from '../../base/units.ts'
+import { MiB } from '../../base/units.ts'
 import type { Disk } from '../../ports/disk.ts'
 import type { JournalOwner } from './journal-file.ts'
 import { JOURNAL_DIRECTORY, JournalFile, journalPath, markFree } from './journal-file.ts'
 import type { Frame } from './journal-format.ts'
-import {
-  FILE_HEADER_BYTES,
-  FRAME_HEADER_BYTES,
-  encodeFileHeader,
-  writeFrameHeader,
-} from './journal-format.ts'
-
-/**
- * Payloads below this size are copied beside their header; larger ones are written from where they
- * lie.
- */
-const COPY_BELOW_BYTES = 4 * KiB
-const STAGING_BYTES = 256 * KiB
+import { FILE_HEADER_BYTES, FRAME_HEADER_BYTES, encodeFileHeader } from './journal-format.ts'
+import { StagedFrames } from './staged-frames.ts'
 
 /** Sizes of the journal, in bytes and files. */
 export interface JournalOptions {
@@ -48,7 +40,7 @@ export interface JournalEvents {
   onDurable(position: number): void
   /** The journal has failed and is latched. */
   onFailure(error: unknown): void
-  /** Another file could not be made ready; the journal goes on with those it has. */
+  /** There was no room, for another file or for what was staged: `unstall` when there may be. */
   onTrouble(error: unknown): void
   /** The current file was completed, or a file became free. */
   onRotate(): void
@@ -58,7 +50,10 @@ export interface JournalEvents {
 export interface JournalStart {
   /** Files whose appends are not all durable elsewhere, oldest first. */
   readonly inUse: readonly JournalFile[]
-  /** Files free to be reused. */
+  /**
+   * Files to be reused, oldest first. Those that are live are freed in that order: a newer one
+   * freed before an older one would be a gap, if a power cut left them so.
+   */
   readonly spare: readonly JournalFile[]
   readonly nextSlot: number
   readonly nextSequence: number
@@ -87,13 +82,11 @@ export class Journal {
   #trouble = false
   #failure: unknown = undefined
 
-  readonly #staging = new Uint8Array(STAGING_BYTES)
-  readonly #stagingView = new DataView(this.#staging.buffer)
-  #stagingAt = 0
-  #runFrom = 0
-  #parts: Uint8Array[] = []
-  #stagedBytes = 0
+  readonly #staged = new StagedFrames()
+  #stalled = false
   #fresh = true
+  /** The current file's header. */
+  #header: Uint8Array = new Uint8Array(0)
 
   #durable: number
   #syncWanted = false
@@ -186,42 +179,32 @@ export class Journal {
     let length = 0
     for (const part of parts) length += part.length
     const size = FRAME_HEADER_BYTES + length
-    const current = this.#current
-    if (current.at + this.#stagedBytes + size > this.#options.fileBytes) this.#rotateIfPossible()
-    if (this.#stagingAt + FRAME_HEADER_BYTES > STAGING_BYTES) this.commit()
-    const at = this.#stagingAt
-    writeFrameHeader(
-      this.#staging,
-      this.#stagingView,
-      at,
-      { ...frame, length, durable: this.#durable },
-      {
-        salt: this.#current.salt,
-        fileSequence: this.#current.sequence,
-        filePosition: this.#current.at + this.#stagedBytes,
-      },
-    )
-    this.#stagingAt += FRAME_HEADER_BYTES
-    this.#stagedBytes += size
-    for (const part of parts) this.#add(part)
-    this.#current.owners.set(owner, ownerEnd)
+    if (this.#current.at + this.#staged.bytes + size > this.#options.fileBytes) {
+      this.#rotateIfPossible()
+    }
+    if (this.#staged.crowded) this.commit()
+    const { salt, sequence: fileSequence, at, owners } = this.#current
+    const place = { salt, fileSequence, filePosition: at + this.#staged.bytes }
+    this.#staged.add({ ...frame, length, durable: this.#durable }, place, parts)
+    if (this.#stalled) this.#staged.own()
+    owners.set(owner, ownerEnd)
   }
 
   /**
-   * Writes what was staged to the OS; returns the journal position behind it. Throws when latched.
+   * Writes what was staged to the OS; returns the journal position behind what was written. Throws
+   * when latched. Without room for it the journal is stalled: look at that before acknowledging.
    */
   commit(): number {
     if (this.#failure !== undefined) {
       throw new OperatingError('broken', 'The journal has failed before', this.#failure)
     }
-    if (this.#stagedBytes === 0) return this.position
-    this.#closeRun()
+    const staged = this.#staged
+    if (staged.bytes === 0 || this.#stalled) return this.position
     const current = this.#current
     let at = current.at
-    let parts = this.#parts
-    let fresh: Uint8Array | null = null
+    let parts = staged.parts()
     if (this.#fresh) {
-      const header = encodeFileHeader({
+      this.#header = encodeFileHeader({
         salt: current.salt,
         fileSequence: current.sequence,
         basePosition: current.basePosition,
@@ -229,27 +212,49 @@ export class Journal {
         free: false,
       })
       current.live = true
-      parts = [header, ...parts]
+      parts = [this.#header, ...parts]
       at = 0
-      this.#fresh = false
-      fresh = header
     }
     try {
       current.file.writeNow(at, parts)
     } catch (error) {
+      if (isFull(error)) {
+        this.#stall(error)
+        return this.position
+      }
       this.#latch(error)
       throw error
     }
-    current.at += this.#stagedBytes
-    this.bytesWritten += this.#stagedBytes
+    this.#fresh = false
+    current.at += staged.bytes
+    this.bytesWritten += staged.bytes
     this.#unsynced.add(current)
-    this.#parts = []
-    this.#stagedBytes = 0
-    this.#stagingAt = 0
-    this.#runFrom = 0
+    staged.clear()
     if (!current.filled) this.#rotateIfReady()
-    if (fresh !== null) this.#anchor(current, fresh)
+    if (!current.anchored) this.#anchor(current)
     return this.position
+  }
+
+  /**
+   * A write without room is no latch, because what is on the device is known: the file as it was,
+   * and behind it a part of these frames. None of them is acknowledged, a start would cut the torn
+   * one, and the next try writes the same bytes to the same place.
+   */
+  #stall(error: unknown): void {
+    this.#stalled = true
+    this.#staged.own()
+    this.#events.onTrouble(error)
+  }
+
+  /** There was no room for what is staged; it waits for `unstall` and a commit. */
+  get stalled(): boolean {
+    return this.#stalled
+  }
+
+  /** There may be room again: the next commit writes, and another file may be made. */
+  unstall(): void {
+    this.#stalled = false
+    this.#trouble = false
   }
 
   /** Asks that all that is committed becomes durable; `onDurable` tells. Never blocks. */
@@ -271,9 +276,13 @@ export class Journal {
   async release(file: JournalFile): Promise<void> {
     assert(this.#full[0] === file, 'Journal files are released oldest first')
     for (const [owner, end] of file.owners) assert(owner.persistedEnd >= end, 'Released too early')
+    // What says that it is in use must not come after what says that it is free.
+    await this.#anchoring
     try {
       await markFree(file)
     } catch (error) {
+      // A file system that never overwrites needs room for this too; it is tried again.
+      if (isFull(error)) throw error
       this.#latch(error)
       throw error
     }
@@ -315,23 +324,6 @@ export class Journal {
     for (const file of [this.#current, ...this.#full, ...this.#spare]) await file.file.close()
   }
 
-  #add(part: Uint8Array): void {
-    if (part.length < COPY_BELOW_BYTES && this.#stagingAt + part.length <= STAGING_BYTES) {
-      this.#staging.set(part, this.#stagingAt)
-      this.#stagingAt += part.length
-      return
-    }
-    this.#closeRun()
-    this.#parts.push(part)
-  }
-
-  /** What was copied to staging since the last run becomes one part. */
-  #closeRun(): void {
-    if (this.#stagingAt === this.#runFrom) return
-    this.#parts.push(this.#staging.subarray(this.#runFrom, this.#stagingAt))
-    this.#runFrom = this.#stagingAt
-  }
-
   #take(file: JournalFile, position: number): void {
     file.sequence = this.#nextSequence++
     file.salt = this.#salt
@@ -344,23 +336,24 @@ export class Journal {
 
   /**
    * Makes a file's header durable. Without it the file's frames are nothing, and those of the next
-   * would follow on a gap.
+   * would follow on a gap. Where there is no room for it, the next commit tries again.
    */
-  #anchor(file: JournalFile, header: Uint8Array): void {
-    this.#anchoring = file.file.writeThrough(0, header).then(
+  #anchor(file: JournalFile): void {
+    this.#anchoring ??= file.file.writeThrough(0, this.#header).then(
       () => {
         file.anchored = true
         this.#anchoring = null
       },
       (error: unknown) => {
         this.#anchoring = null
-        this.#latch(error)
+        if (isFull(error)) this.#events.onTrouble(error)
+        else this.#latch(error)
       },
     )
   }
 
   #rotate(): void {
-    assert(this.#stagedBytes === 0, 'A journal file ends with what was staged for it')
+    assert(this.#staged.bytes === 0, 'A journal file ends with what was staged for it')
     const done = this.#current
     const next = must(this.#spare.shift(), 'A spare journal file')
     const position = this.position
@@ -380,6 +373,7 @@ export class Journal {
   }
 
   #rotateIfReady(): void {
+    if (this.#stalled) return
     if (this.#spare.length > 0 && this.#current.anchored) this.#rotate()
   }
 
@@ -443,3 +437,5 @@ export class Journal {
     this.#events.onFailure(error)
   }
 }
+
+const isFull = (error: unknown): boolean => error instanceof OperatingError && error.kind === 'full'

@@ -6,7 +6,15 @@ import { live } from '../../log/crash-checks.ts'
 import type { LifeCounts } from '../../log/crash-checks.ts'
 
 const [wanted = 1, first = 1, step = 1, seconds = Infinity] = process.argv.slice(2).map(Number)
-const counts: LifeCounts = { images: 0, batches: 0, acked: 0, rolls: 0, recycled: 0, lost: 0 }
+const counts: LifeCounts = {
+  images: 0,
+  batches: 0,
+  acked: 0,
+  rolls: 0,
+  recycled: 0,
+  lost: 0,
+  full: 0,
+}
 const failed: string[] = []
 const endMs = performance.now() + seconds * 1000
 for (let seed = first; counts.images < wanted && performance.now() < endMs; seed += step) {

@@ -59,7 +59,7 @@ class Bed {
           journal: { fileBytes: 1024 * 1024, filesTarget: 2, filesMax: 8 },
           diskReserveBytes: 0,
         },
-        { clean: false, settingsOf: () => settings() },
+        { clean: false, settingsOf: () => settings(), topicName: () => 'orders' },
         (error) => {
           throw error
         },

@@ -1,0 +1,66 @@
+// The leader of a partition on a log whose disk runs full.
+import { expect, test } from 'vitest'
+import { must } from '../../src/base/assert.ts'
+import { ErrorCode } from '../../src/base/error-codes.ts'
+import { leaderEpoch, offset } from '../../src/base/units.ts'
+import { Leader } from '../../src/replication/leader.ts'
+import type { DiskCall } from '../sim/disk-faults.ts'
+import { Harness } from '../log/store-harness.ts'
+import { RULES, build, plainRecords, tools } from '../record/support.ts'
+
+test('Leader.delayed() fails those who wait for what has no room, and knows a repeat', async () => {
+  const harness = await Harness.fresh()
+  const log = harness.at(0)
+  const { store } = harness
+  const deps = { store, log, reader: harness.reader(log), tools, replicaId: 1 }
+  const rules = { ...RULES, compression: 'producer' as const, beforeMaxMs: 1e15 }
+  const topic = { id: 'a', name: 'a', index: 0 }
+  const leader = new Leader(deps, topic, rules, leaderEpoch(0))
+  const heard: [string, number][] = []
+  const send = (name: string, baseSequence: number): number => {
+    const id = { producerId: 7, producerEpoch: 0, baseSequence }
+    const { code, endOffset } = leader.append(build(plainRecords(1), id), 9)
+    if (code !== 0) return code
+    leader.acknowledged(endOffset, Infinity, (late) => heard.push([`${name} all`, late]))
+    leader.appended(endOffset, (late) => heard.push([`${name} 1`, late]))
+    return 0
+  }
+  expect(send('a', 0)).toBe(0)
+  await harness.settle()
+
+  // The second batch is in the journal, and its sync still runs when the third finds no room.
+  expect(send('b', 1)).toBe(0)
+  await harness.scheduler.advance(0)
+  let full = true
+  const strike = (call: DiskCall): 'ENOSPC' | null => {
+    if (!full || call.kind !== 'write' || !call.path.startsWith('journal/')) return null
+    harness.disk.faults.plan(strike)
+    return 'ENOSPC'
+  }
+  harness.disk.faults.plan(strike)
+  expect(send('c', 2)).toBe(0)
+  await harness.settle()
+  expect(heard).toEqual([
+    ['a 1', 0],
+    ['a all', 0],
+    ['b 1', 0],
+    ['c 1', ErrorCode.KAFKA_STORAGE_ERROR],
+    ['c all', ErrorCode.KAFKA_STORAGE_ERROR],
+    ['b all', 0],
+  ])
+  expect(send('c', 2)).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+  expect(leader.appendOwn(build(plainRecords(1))).code).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+  expect(leader.offsets.highWatermark).toBe(2)
+  const read = await leader.read(offset(0), { maxBytes: 1e6, atLeastOne: true, isolation: 0 })
+  expect(read.nextOffset).toBe(2)
+
+  full = false
+  await harness.scheduler.advance(1_500)
+  heard.length = 0
+  expect(send('c', 2)).toBe(0)
+  expect(send('d', 3)).toBe(0)
+  await harness.settle()
+  expect(heard.every(([, code]) => code === 0)).toBe(true)
+  expect(must(heard.at(-1), 'answer')).toEqual(['d all', 0])
+  expect(leader.offsets.highWatermark).toBe(4)
+})
