@@ -36,6 +36,7 @@ const others: readonly Setting[] = [
   boolean('log.cleaner.enable', 'true', 'Whether compacted topics are compacted.'),
   long('log.cleaner.backoff.ms', 15_000, 'How long compaction rests when there is nothing to do.', {
     min: 0,
+    dynamic: true,
   }),
 ]
 

@@ -32,6 +32,8 @@ import { Waiters } from './waiters.ts'
 
 const NONE = offset(-1)
 const NO_INDEXES: readonly number[] = []
+/** Longest that a look-up waits for a sync that does not end. */
+const READABLE_WAIT_MS = 5000
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
@@ -60,6 +62,8 @@ export class Leader implements Partition, LogListener {
   #highWatermark: Offset
   /** The local journal has everything below. */
   #writtenEnd: Offset
+  /** End of what producers with acks=1 were told is here, or soon will be. */
+  #promised = NONE
   #resigned = false
   readonly #acknowledged = new Waiters()
   readonly #written = new Waiters()
@@ -235,8 +239,22 @@ export class Leader implements Partition, LogListener {
   }
 
   appended(end: Offset, done: (code: number) => void): void {
-    if (end <= this.#highWatermark) done(0)
-    else this.#written.add(end, Infinity, done)
+    if (end <= this.#highWatermark) return done(0)
+    if (end > this.#promised) this.#promised = end
+    this.#written.add(end, Infinity, done)
+  }
+
+  /**
+   * Resolves once readers may see all that producers with acks=1 have been told is here; null if
+   * they do. Those are answered before the sync, so who then asks where the log ends waits for it.
+   * With followers acks=1 promises readers nothing, and nobody waits.
+   */
+  readable(): Promise<void> | null {
+    const end = this.#promised
+    if (end <= this.#highWatermark || this.#resigned) return null
+    if (this.#quorum.copyset.length > 1) return null
+    const deadlineMs = this.#store.clock.monotonicMs() + READABLE_WAIT_MS
+    return new Promise((resolve) => this.#acknowledged.add(end, deadlineMs, () => resolve()))
   }
 
   /** The local journal has everything below `end`: what acks=1 waits for. */

@@ -76,6 +76,7 @@ async function look(
   const { partitionIndex, currentLeaderEpoch: epoch, timestamp } = wish
   if (epoch >= 0 && epoch < leader.leaderEpoch) return failed(wish, ErrorCode.FENCED_LEADER_EPOCH)
   if (epoch > leader.leaderEpoch) return failed(wish, ErrorCode.UNKNOWN_LEADER_EPOCH)
+  if (timestamp !== EARLIEST) await leader.readable()
   const { offsets } = leader
   const at = (offset: number): Answer => ({
     partitionIndex,

@@ -33,6 +33,7 @@ export const deleteRecords =
         const leader = await deps.leaders.byName(name, index)
         if (typeof leader === 'number') return answer(leader, -1)
         if (!leader.log.settings.deletes) return answer(ErrorCode.POLICY_VIOLATION, -1)
+        await leader.readable()
         const { highWatermark } = leader.offsets
         const to = wanted === HIGH_WATERMARK ? highWatermark : offset(wanted)
         const { code, logStart } = await leader.deleteRecords(to)

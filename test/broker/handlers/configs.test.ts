@@ -183,6 +183,17 @@ describe('IncrementalAlterConfigs', () => {
     }
   })
 
+  it('alters the broker settings that may change while it runs, and no other [A6]', async () => {
+    const { stepping } = await start()
+    const set = async (name: string) => {
+      const configs = [{ name, configOperation: SET ?? 0, value: '16000' }]
+      const resources = [{ resourceType: BROKER, resourceName: '1', configs }]
+      return (await ask(stepping, 1, { resources })).responses[0]?.errorCode
+    }
+    expect(await set('log.cleaner.backoff.ms')).toBe(0)
+    expect(await set('journal.file.bytes')).toBe(ErrorCode.INVALID_REQUEST)
+  })
+
   it('refuses a key that comes twice, and changes nothing on validation [A6]', async () => {
     const { stepping, configs } = await start()
     const set = { name: 'segment.ms', configOperation: SET ?? 0, value: '1' }
