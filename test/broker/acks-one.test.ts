@@ -22,6 +22,7 @@ const slowly = (file: DiskFile): DiskFile => ({
   direct: file.direct,
   writeNow: (at, parts) => file.writeNow(at, parts),
   writeBehind: (at, bytes) => file.writeBehind(at, bytes),
+  writeThrough: (at, bytes) => file.writeThrough(at, bytes),
   read: (at, into) => file.read(at, into),
   sync: async () => {
     if (syncMs > 0) await new Promise<void>((resolve) => clock.after(syncMs, resolve))
