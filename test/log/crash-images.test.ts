@@ -21,7 +21,7 @@ const none = (): LifeCounts => ({
 })
 
 // Removed segments that a power cut brought back in part, and frames that outlived their header.
-test.each([42, 233, 321, 326, 966])('LogStore lives through life %i', async (seed) => {
+test.each([42, 233, 321, 326, 409, 966])('LogStore lives through life %i', async (seed) => {
   const counts = none()
   await live(new Prng(seed), SHAPE, counts)
   expect(counts.images).toBeGreaterThan(50)

@@ -23,7 +23,8 @@ const zeros = new Uint8Array(PAGE)
 /** One change of a file that is not yet known to be durable. */
 interface FileChange {
   readonly sequence: number
-  readonly size: number
+  /** Size of the file with it; that of a later change, once that is durable. */
+  size: number
   /** Pages as they were after the change. */
   readonly pages: Pages
   /** A truncation: pages from here on are gone. */
@@ -151,6 +152,7 @@ export class FileNode {
       }
       for (const older of kept) {
         if (older.sequence > change.sequence) continue
+        older.size = change.size
         for (const index of older.pages.keys()) {
           if (index >= change.cutFrom) older.pages.delete(index)
         }
