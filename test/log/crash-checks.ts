@@ -35,6 +35,20 @@ export interface LifeCounts {
   full: number
 }
 
+/** The lives that the test and the lane live, so that a seed of one replays in the other. */
+export const SHAPE: LifeShape = { lives: 3, acts: 120, images: 24 }
+
+/** Before the first life. */
+export const noCounts = (): LifeCounts => ({
+  images: 0,
+  batches: 0,
+  acked: 0,
+  rolls: 0,
+  recycled: 0,
+  lost: 0,
+  full: 0,
+})
+
 /** Lives one life; throws at the first broken promise. */
 export async function live(prng: Prng, shape: LifeShape, counts: LifeCounts): Promise<void> {
   const scheduler = new Scheduler()

@@ -3,39 +3,27 @@
 // The lane `crash-images` tries many more.
 import { expect, test } from 'vitest'
 import { Prng } from '../../src/base/prng.ts'
-import { live } from './crash-checks.ts'
-import type { LifeCounts } from './crash-checks.ts'
+import { SHAPE, live, noCounts } from './crash-checks.ts'
 
 const wanted = Number(process.env['STRATALOG_CRASH_IMAGES'] ?? 600)
 const first = Number(process.env['STRATALOG_SEED'] ?? 1)
-const SHAPE = { lives: 3, acts: 120, images: 24 }
-
-const none = (): LifeCounts => ({
-  images: 0,
-  batches: 0,
-  acked: 0,
-  rolls: 0,
-  recycled: 0,
-  lost: 0,
-  full: 0,
-})
 
 // Removed segments that a power cut brought back in part, and frames that outlived their header.
 test.each([42, 233, 321, 326, 409, 966])('LogStore lives through life %i', async (seed) => {
-  const counts = none()
+  const counts = noCounts()
   await live(new Prng(seed), SHAPE, counts)
   expect(counts.images).toBeGreaterThan(50)
 })
 
 test.each([1, 2, 3, 4, 5, 6])('LogStore lives through life %i on a full disk', async (seed) => {
-  const counts = none()
+  const counts = noCounts()
   await live(new Prng(seed), { ...SHAPE, writeEnospc: 0.05 }, counts)
   expect(counts.full).toBeGreaterThan(3)
   expect(counts.acked).toBeGreaterThan(0)
 })
 
 test('LogStore recovers everything acknowledged from every legal crash state', async () => {
-  const counts = none()
+  const counts = noCounts()
   for (let seed = first; counts.images < wanted; seed++) {
     try {
       await live(new Prng(seed), SHAPE, counts)
