@@ -1,16 +1,11 @@
 // What acks=1 promises on a partition without followers: it is answered before the sync after which
 // the records may be read, and yet who asks afterwards where the log ends is told of them.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Broker } from '../../src/broker/broker.ts'
-import { Settings } from '../../src/config/settings.ts'
+import type { Broker } from '../../src/broker/broker.ts'
 import { createClock } from '../../src/platform/clock.ts'
-import { createCompression } from '../../src/platform/compression.ts'
-import { createCrypto } from '../../src/platform/crypto.ts'
 import { createMemoryDisk } from '../../src/platform/memory-disk.ts'
-import { createNetwork } from '../../src/platform/network.ts'
-import { createTelemetry } from '../../src/platform/telemetry.ts'
 import type { Disk, DiskFile } from '../../src/ports/disk.ts'
-import { batchOf, Client } from './harness.ts'
+import { batchOf, Client, openBroker } from './harness.ts'
 import { createTopic, deleteRecords, listOffset, produce } from './requests.ts'
 
 let syncMs = 0
@@ -49,22 +44,7 @@ let client: Client
 const records = batchOf(['a', 'b', 'c'], { timestampMs: 1000 })
 
 beforeAll(async () => {
-  broker = await Broker.open(
-    {
-      disk: slowDisk(createMemoryDisk(1 << 30)),
-      network: createNetwork(),
-      clock,
-      crypto: createCrypto(),
-      compression: createCompression(),
-      telemetry: createTelemetry({ level: 'error', processMetrics: false }),
-    },
-    {
-      settings: new Settings(new Map([['listeners', 'PLAINTEXT://127.0.0.1:0']])),
-      dataDirectory: 'memory:',
-      hostName: 'localhost',
-      onFailure: () => undefined,
-    },
-  )
+  broker = await openBroker({ disk: slowDisk(createMemoryDisk(1 << 30)), clock })
   client = await Client.connect(broker.address)
 })
 afterAll(async () => {

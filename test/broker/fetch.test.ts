@@ -4,16 +4,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { must } from '../../src/base/assert.ts'
 import { ErrorCode } from '../../src/base/error-codes.ts'
-import { Broker } from '../../src/broker/broker.ts'
-import { Settings } from '../../src/config/settings.ts'
 import { createClock } from '../../src/platform/clock.ts'
-import { createCompression } from '../../src/platform/compression.ts'
-import { createCrypto } from '../../src/platform/crypto.ts'
-import { createMemoryDisk } from '../../src/platform/memory-disk.ts'
-import { createNetwork } from '../../src/platform/network.ts'
-import { createTelemetry } from '../../src/platform/telemetry.ts'
 import type { Clock } from '../../src/ports/clock.ts'
-import { Client, batchesIn, batchOf, Lab, recordsIn, valuesIn, versionsOf } from './harness.ts'
+import {
+  Client,
+  batchesIn,
+  batchOf,
+  Lab,
+  openBroker,
+  recordsIn,
+  valuesIn,
+  versionsOf,
+} from './harness.ts'
 import type { FetchOptions, TopicRef } from './requests.ts'
 import {
   Api,
@@ -351,22 +353,7 @@ test('a fetch whose connection closes while it waits is forgotten', async () => 
       }
     },
   }
-  const broker = await Broker.open(
-    {
-      disk: createMemoryDisk(1 << 30),
-      network: createNetwork(),
-      clock,
-      crypto: createCrypto(),
-      compression: createCompression(),
-      telemetry: createTelemetry({ level: 'error', processMetrics: false }),
-    },
-    {
-      settings: new Settings(new Map([['listeners', 'PLAINTEXT://127.0.0.1:0']])),
-      dataDirectory: 'memory:',
-      hostName: 'localhost',
-      onFailure: () => undefined,
-    },
-  )
+  const broker = await openBroker({ clock })
   const leaving = await Client.connect(broker.address)
   const topic = await createTopic(leaving)
   const fetching = fetch(leaving, topic, 0, { maxWaitMs: 2_000_000_000 })

@@ -8,8 +8,17 @@ import * as path from 'node:path'
 import { must } from '../../src/base/assert.ts'
 import { Reader } from '../../src/base/reader.ts'
 import { Writer } from '../../src/base/writer.ts'
+import { Broker } from '../../src/broker/broker.ts'
+import type { BrokerPorts } from '../../src/broker/broker.ts'
+import { Settings } from '../../src/config/settings.ts'
 import { startBroker } from '../../src/main.ts'
 import type { RunningBroker, StartBrokerOptions } from '../../src/main.ts'
+import { createClock } from '../../src/platform/clock.ts'
+import { createCompression } from '../../src/platform/compression.ts'
+import { createCrypto } from '../../src/platform/crypto.ts'
+import { createMemoryDisk } from '../../src/platform/memory-disk.ts'
+import { createNetwork } from '../../src/platform/network.ts'
+import { createTelemetry } from '../../src/platform/telemetry.ts'
 import type { BatchOptions, NewRecord } from '../../src/record/builder.ts'
 import * as header from '../../src/record/header.ts'
 import { decode } from '../../src/wire/codec.ts'
@@ -18,6 +27,26 @@ import { readResponseHeader } from '../../src/wire/headers.ts'
 import { apiOf } from '../../src/wire/registry.ts'
 import type { Input, Schema } from '../../src/wire/schema.ts'
 import { build, readAll, utf8 } from '../record/support.ts'
+
+/** A broker in this process on ports of the caller's; the others are the platform's. */
+export const openBroker = (ports: Partial<BrokerPorts>): Promise<Broker> =>
+  Broker.open(
+    {
+      disk: createMemoryDisk(1 << 30),
+      network: createNetwork(),
+      clock: createClock(),
+      crypto: createCrypto(),
+      compression: createCompression(),
+      telemetry: createTelemetry({ level: 'error', processMetrics: false }),
+      ...ports,
+    },
+    {
+      settings: new Settings(new Map([['listeners', 'PLAINTEXT://127.0.0.1:0']])),
+      dataDirectory: 'memory:',
+      hostName: 'localhost',
+      onFailure: () => undefined,
+    },
+  )
 
 /** The tables of one API. */
 export interface Pair<Q, R> {

@@ -4,7 +4,6 @@ import { offsetsLog } from '../../src/broker/offsets-log.ts'
 import type { Partitions } from '../../src/broker/partitions.ts'
 import { Leader } from '../../src/replication/leader.ts'
 import { leaderEpoch } from '../../src/base/units.ts'
-import type { DiskCall } from '../sim/disk-faults.ts'
 import { Harness } from '../log/store-harness.ts'
 import { RULES, build, plainRecords, tools } from '../record/support.ts'
 
@@ -30,16 +29,10 @@ test('read() waits until it is settled whether the last append is part of the lo
   const one = await harness.run(readAll())
   expect(one).toBeGreaterThan(0)
 
-  let full = true
-  const strike = (call: DiskCall): 'ENOSPC' | null => {
-    if (!full || call.kind !== 'write' || !call.path.startsWith('journal/')) return null
-    harness.disk.faults.plan(strike)
-    return 'ENOSPC'
-  }
-  harness.disk.faults.plan(strike)
+  const makeRoom = harness.disk.faults.fill('journal/')
   await expect(append()).rejects.toMatchObject({ kind: 'retry' })
   await expect(harness.run(readAll())).rejects.toMatchObject({ kind: 'retry' })
-  full = false
+  makeRoom()
   await harness.scheduler.advance(1_500)
   expect(await harness.run(readAll())).toBe(2 * one)
 })

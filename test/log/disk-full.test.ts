@@ -5,22 +5,9 @@ import { must } from '../../src/base/assert.ts'
 import { Prng } from '../../src/base/prng.ts'
 import { Scheduler } from '../sim/clock.ts'
 import { SimDisk } from '../sim/disk.ts'
-import type { DiskCall } from '../sim/disk-faults.ts'
 import { Harness, Model, TINY, partition, settings } from './store-harness.ts'
 
 type SimHarness = Harness & { readonly disk: SimDisk }
-
-/** From now on the journal has no room, until the result is called. */
-function fillUp(disk: SimDisk): () => void {
-  let full = true
-  const strike = (call: DiskCall): 'ENOSPC' | null => {
-    if (!full || call.kind !== 'write' || !call.path.startsWith('journal/')) return null
-    disk.faults.plan(strike)
-    return 'ENOSPC'
-  }
-  disk.faults.plan(strike)
-  return () => (full = false)
-}
 
 /** A store with acknowledged records whose journal has run out of room in the next turn. */
 async function stalled(count = 1): Promise<{ harness: SimHarness; makeRoom: () => void }> {
@@ -29,7 +16,7 @@ async function stalled(count = 1): Promise<{ harness: SimHarness; makeRoom: () =
   })
   for (let i = 0; i < 9; i++) harness.append(i % 3, { size: 4_000, producerId: 1 })
   await harness.settle()
-  const makeRoom = fillUp(harness.disk)
+  const makeRoom = harness.disk.faults.fill('journal/')
   for (let i = 0; i < 3 * count; i++) harness.append(i % 3, { size: 6_000, producerId: 1 })
   await harness.settle()
   return { harness, makeRoom }
@@ -114,7 +101,7 @@ describe('a journal without room', () => {
       settings: Array.from({ length: 40 }, () => ({})),
       options: { cacheBytes: 4 << 20 },
     })
-    const makeRoom = fillUp(harness.disk)
+    const makeRoom = harness.disk.faults.fill('journal/')
     for (let i = 0; i < 800; i++) {
       harness.append(i % 40, { size: 700 })
       if (i % 100 === 0) await harness.scheduler.advance(1)
@@ -150,7 +137,7 @@ describe('a journal without room', () => {
 it('a journal that could not make another file tries again when there is room', async () => {
   const scheduler = new Scheduler()
   const disk = new SimDisk(scheduler, new Prng(1))
-  const makeRoom = fillUp(disk)
+  const makeRoom = disk.faults.fill('journal/')
   const harness = await Harness.open({ scheduler, disk }, [new Model(0, settings())], TINY)
   await harness.settle()
   expect(disk.faults.counts.ENOSPC).toBe(1)

@@ -4,7 +4,6 @@ import { must } from '../../src/base/assert.ts'
 import { ErrorCode } from '../../src/base/error-codes.ts'
 import { leaderEpoch, offset } from '../../src/base/units.ts'
 import { Leader } from '../../src/replication/leader.ts'
-import type { DiskCall } from '../sim/disk-faults.ts'
 import { Harness } from '../log/store-harness.ts'
 import { RULES, build, plainRecords, tools } from '../record/support.ts'
 
@@ -31,13 +30,7 @@ test('Leader.delayed() fails those who wait for what has no room, and knows a re
   // The second batch is in the journal, and its sync still runs when the third finds no room.
   expect(send('b', 1)).toBe(0)
   await harness.scheduler.advance(0)
-  let full = true
-  const strike = (call: DiskCall): 'ENOSPC' | null => {
-    if (!full || call.kind !== 'write' || !call.path.startsWith('journal/')) return null
-    harness.disk.faults.plan(strike)
-    return 'ENOSPC'
-  }
-  harness.disk.faults.plan(strike)
+  const makeRoom = harness.disk.faults.fill('journal/')
   expect(send('c', 2)).toBe(0)
   await harness.settle()
   expect(heard).toEqual([
@@ -54,7 +47,7 @@ test('Leader.delayed() fails those who wait for what has no room, and knows a re
   const read = await leader.read(offset(0), { maxBytes: 1e6, atLeastOne: true, isolation: 0 })
   expect(read.nextOffset).toBe(2)
 
-  full = false
+  makeRoom()
   await harness.scheduler.advance(1_500)
   heard.length = 0
   expect(send('c', 2)).toBe(0)

@@ -48,6 +48,23 @@ export class DiskFaults {
     )
   }
 
+  /**
+   * Lets no write find room on paths that begin with `prefix`, until the function that it returns
+   * is called.
+   */
+  fill(prefix: string): () => void {
+    let full = true
+    const decide = (call: DiskCall): DiskFault | null => {
+      if (!full || call.kind !== 'write' || !call.path.startsWith(prefix)) return null
+      this.plan(decide)
+      return 'ENOSPC'
+    }
+    this.plan(decide)
+    return () => {
+      full = false
+    }
+  }
+
   /** What happens to `call`; null: nothing. */
   strike(call: DiskCall): DiskFault | null {
     const fault = this.#planned(call) ?? this.#drawn(call)
