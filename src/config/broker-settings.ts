@@ -92,9 +92,10 @@ const network: readonly Setting[] = [
   int(
     'socket.request.preauth.max.bytes',
     65_536,
-    'Largest request before a client has logged in; no effect while no listener asks for a login.',
+    'Largest request before a client has logged in.',
     {
       min: 1024,
+      noEffect: 'No listener asks for a login.',
     },
   ),
   int('max.connections', 10_000, 'Connections the broker holds at most.', { min: 1 }),
@@ -102,8 +103,9 @@ const network: readonly Setting[] = [
   long('connections.max.idle.ms', 600_000, 'A connection idle for longer is closed; -1 is never.', {
     min: -1,
   }),
-  int('queued.max.requests', 500, 'No effect: connection.requests.max and bytes bound the work.', {
+  int('queued.max.requests', 500, 'Requests in work for all connections.', {
     min: 1,
+    noEffect: 'Bytes bound the work of all connections, connection.requests.max that of one.',
   }),
   int('connection.requests.max', 1000, 'Requests in work for one connection.', { min: 1 }),
   long('queued.max.request.bytes', 64 * MiB, 'Bytes of requests in work for all connections.', {
@@ -122,7 +124,10 @@ const network: readonly Setting[] = [
   int('max.request.partition.size.limit', 2000, 'Partitions in one page of topic descriptions.', {
     min: 1,
   }),
-  int('request.timeout.ms', 30_000, 'How long requests between brokers may take.', { min: 1 }),
+  int('request.timeout.ms', 30_000, 'How long requests between brokers may take.', {
+    min: 1,
+    noEffect: 'There is no other broker to ask.',
+  }),
 ]
 
 const topics: readonly Setting[] = [
@@ -138,6 +143,7 @@ const topics: readonly Setting[] = [
   }),
   int('producer.id.expiration.check.interval.ms', 600_000, 'How often idle producers are sought.', {
     min: 1,
+    noEffect: 'Idle producers are sought in every round of retention.',
   }),
 ]
 

@@ -36,12 +36,10 @@ export interface BrokerSettings {
   readonly internalListen: { readonly host: string; readonly port: number }
   readonly allowsUnauthenticated: boolean
   readonly requestBytesMax: number
-  readonly preAuthRequestBytesMax: number
   readonly connectionsMax: number
   readonly connectionsPerIpMax: number
   /** -1 for never. */
   readonly connectionIdleMaxMs: number
-  readonly queuedRequestsMax: number
   readonly queuedRequestBytesMax: number
   readonly queuedResponseBytesMax: number
   readonly connectionRequestsMax: number
@@ -49,13 +47,11 @@ export interface BrokerSettings {
   readonly fetchBytesMax: number
   readonly fetchSessionsMax: number
   readonly describedPartitionsMax: number
-  readonly requestTimeoutMs: number
   readonly autoCreatesTopics: boolean
   readonly allowsTopicDeletion: boolean
   readonly defaultPartitions: number
   readonly defaultReplicas: number
   readonly producerIdExpirationMs: number
-  readonly producerIdCheckMs: number
   readonly groupInitialRebalanceDelayMs: number
   readonly groupSessionMinMs: number
   readonly groupSessionMaxMs: number
@@ -114,11 +110,9 @@ export const brokerValues = (optional: (name: string) => string | null): BrokerS
     internalListen: parseAddress(text('internal.listen')),
     allowsUnauthenticated: boolean('network.unauthenticated.allow'),
     requestBytesMax: number('socket.request.max.bytes'),
-    preAuthRequestBytesMax: number('socket.request.preauth.max.bytes'),
     connectionsMax: number('max.connections'),
     connectionsPerIpMax: number('max.connections.per.ip'),
     connectionIdleMaxMs: number('connections.max.idle.ms'),
-    queuedRequestsMax: number('queued.max.requests'),
     queuedRequestBytesMax: number('queued.max.request.bytes'),
     queuedResponseBytesMax: number('queued.max.response.bytes'),
     connectionRequestsMax: number('connection.requests.max'),
@@ -126,13 +120,11 @@ export const brokerValues = (optional: (name: string) => string | null): BrokerS
     fetchBytesMax: number('fetch.max.bytes'),
     fetchSessionsMax: number('max.incremental.fetch.session.cache.slots'),
     describedPartitionsMax: number('max.request.partition.size.limit'),
-    requestTimeoutMs: number('request.timeout.ms'),
     autoCreatesTopics: boolean('auto.create.topics.enable'),
     allowsTopicDeletion: boolean('delete.topic.enable'),
     defaultPartitions: number('num.partitions'),
     defaultReplicas: number('default.replication.factor'),
     producerIdExpirationMs: number('producer.id.expiration.ms'),
-    producerIdCheckMs: number('producer.id.expiration.check.interval.ms'),
     groupInitialRebalanceDelayMs: number('group.initial.rebalance.delay.ms'),
     groupSessionMinMs: number('group.min.session.timeout.ms'),
     groupSessionMaxMs: number('group.max.session.timeout.ms'),

@@ -4,7 +4,10 @@
 // somebody asks for them. A partition whose own files are damaged is set aside: what the journal
 // has of it is kept with it, and it stays closed while the others go on.
 import { FormatError, OperatingError } from '../base/errors.ts'
+import { eachAtOnce } from '../flow/each.ts'
+import { Semaphore } from '../flow/semaphore.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
+import type { ValidFrame } from './journal/journal-recovery.ts'
 import { replayJournal, rereadJournal } from './journal/journal-recovery.ts'
 import type { JournalStart } from './journal/journal.ts'
 import { SET_ASIDE_NAME, SetAsideWriter } from './journal/set-aside.ts'
@@ -23,6 +26,16 @@ export interface LogRecovery {
   topicName(topicId: string): string
 }
 
+/** Partitions brought back at the same time; a device syncs several files as fast as one. */
+const OPENINGS_AT_ONCE = 16
+
+/** The frames of one partition in one file of the journal, in order. */
+interface FrameGroup {
+  readonly identity: PartitionIdentity
+  readonly frames: ValidFrame[]
+  bytes: number
+}
+
 /**
  * Replays the journal. `adopt` receives each log that it brought back, by its directory. Returns
  * what the next journal begins with. Throws `corrupt` when the journal itself is damaged.
@@ -37,42 +50,51 @@ export async function recoverLogs(
   /** By directory; null for partitions that are gone or set aside. */
   const openings = new Map<string, PartitionOpening | null>()
   const damaged = new Set<string>()
-  const setAside = (identity: PartitionIdentity, error: unknown): void => {
-    if (!isDamage(error)) throw error
-    const path = partitionDirectory(identity)
-    openings.set(path, null)
-    damaged.add(path)
-    telemetry.log('error', 'partition set aside', {
-      topic: recovery.topicName(identity.topicId),
-      partition: identity.index,
-      path,
-      error: String(error),
-    })
+  const orSetAside = async (
+    identity: PartitionIdentity,
+    step: () => Promise<void>,
+  ): Promise<void> => {
+    try {
+      await step()
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      const path = partitionDirectory(identity)
+      openings.set(path, null)
+      damaged.add(path)
+      telemetry.log('error', 'partition set aside', {
+        topic: recovery.topicName(identity.topicId),
+        partition: identity.index,
+        path,
+        error: String(error),
+      })
+    }
+  }
+  // What partitions are given at once has room in the cache beside what they were given before.
+  const room = new Semaphore({
+    unitsMax: host.arena.capacityBytes / 4,
+    waitersMax: OPENINGS_AT_ONCE,
+  })
+  const apply = async ({ identity, frames }: FrameGroup): Promise<void> => {
+    const key = partitionDirectory(identity)
+    let opening = openings.get(key)
+    if (opening === undefined) {
+      const settings = recovery.settingsOf(identity)
+      opening = settings === null ? null : await PartitionOpening.begin(host, identity, settings)
+      openings.set(key, opening)
+    }
+    if (opening === null) return
+    for (const { frame, payload } of frames) await opening.replay(frame, payload)
   }
   const options = { fileBytes: journal.fileBytes, skip: recovery.clean }
-  const replayed = await replayJournal(host.disk, host.crypto, options, async (frame, payload) => {
-    const identity = { topicId: frame.topicId, index: frame.partition }
-    const key = partitionDirectory(identity)
-    try {
-      let opening = openings.get(key)
-      if (opening === undefined) {
-        const settings = recovery.settingsOf(identity)
-        opening = settings === null ? null : await PartitionOpening.begin(host, identity, settings)
-        openings.set(key, opening)
-      }
-      await opening?.replay(frame, payload)
-    } catch (error) {
-      setAside(identity, error)
-    }
-  })
-  for (const [key, opening] of openings) {
-    if (opening === null) continue
-    try {
-      adopt(key, await opening.finish())
-    } catch (error) {
-      setAside(opening.identity, error)
-    }
-  }
+  const replayed = await replayJournal(host.disk, host.crypto, options, (frames) =>
+    eachAtOnce(byPartition(frames), OPENINGS_AT_ONCE, (group) =>
+      room.with(Math.max(1, group.bytes), () => orSetAside(group.identity, () => apply(group))),
+    ),
+  )
+  const begun = [...openings].filter(isBegun)
+  await eachAtOnce(begun, OPENINGS_AT_ONCE, ([key, opening]) =>
+    orSetAside(opening.identity, async () => adopt(key, await opening.finish())),
+  )
   if (damaged.size > 0) await keepFrames(host, damaged, replayed.frames)
   if (!recovery.clean) {
     const { frames, bytes, torn } = replayed
@@ -80,6 +102,23 @@ export async function recoverLogs(
   }
   return replayed.start
 }
+
+/** Frames by partition: between partitions they have no order to keep. */
+function byPartition(frames: readonly ValidFrame[]): Iterable<FrameGroup> {
+  const groups = new Map<string, FrameGroup>()
+  for (const one of frames) {
+    const identity = { topicId: one.frame.topicId, index: one.frame.partition }
+    const key = partitionDirectory(identity)
+    let group = groups.get(key)
+    if (group === undefined) groups.set(key, (group = { identity, frames: [], bytes: 0 }))
+    group.frames.push(one)
+    group.bytes += one.payload.length
+  }
+  return groups.values()
+}
+
+const isBegun = (entry: [string, PartitionOpening | null]): entry is [string, PartitionOpening] =>
+  entry[1] !== null
 
 /** Whether the bytes of one partition are at fault, not the device or this process. */
 const isDamage = (error: unknown): boolean =>
@@ -102,9 +141,12 @@ async function keepFrames(
     writers.set(directory, await SetAsideWriter.begin(host, directory))
   }
   if (writers.size === 0) return
-  const frames = await rereadJournal(host.disk, host.crypto, async (frame, payload) => {
-    const identity = { topicId: frame.topicId, index: frame.partition }
-    writers.get(partitionDirectory(identity))?.add(frame, payload)
+  const frames = await rereadJournal(host.disk, host.crypto, (valid) => {
+    for (const { frame, payload } of valid) {
+      const identity = { topicId: frame.topicId, index: frame.partition }
+      writers.get(partitionDirectory(identity))?.add(frame, payload)
+    }
+    return Promise.resolve()
   })
   if (frames !== framesBefore) {
     throw new OperatingError(

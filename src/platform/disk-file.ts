@@ -291,8 +291,9 @@ export class PlatformFile implements DiskFile {
   }
 
   #failed(action: string, error: unknown): OperatingError {
-    if (errnoOf(error) === 'EIO' && action !== 'read from') return this.#break(action, error)
-    return diskError(`${action} ${this.path}`, error)
+    if (errnoOf(error) !== 'EIO') return diskError(`${action} ${this.path}`, error)
+    if (action !== 'read from') return this.#break(action, error)
+    return new OperatingError('corrupt', `Cannot ${action} ${this.path}: EIO`, error)
   }
 
   #break(action: string, error: unknown): OperatingError {

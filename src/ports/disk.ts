@@ -2,8 +2,9 @@
 // directory entries that are durable only once their directory was synced. A Disk is rooted in one
 // directory; paths are relative, use '/', and never begin with '/' or contain '..'.
 //
-// Failures are OperatingErrors: `absent` (no such path), `full` (ENOSPC, EDQUOT), `broken` (EIO, a
-// failed sync, a short write that cannot go on), `refused` (permissions, already exists, locked).
+// Failures are OperatingErrors: `absent` (no such path), `full` (ENOSPC, EDQUOT), `corrupt` (EIO of
+// a read: these bytes are lost for now, and only they), `broken` (any other EIO, a failed sync, a
+// short write that cannot go on), `refused` (permissions, already exists, locked).
 
 /** How a file is opened. */
 export interface OpenOptions {

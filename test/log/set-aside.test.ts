@@ -91,6 +91,17 @@ describe('a partition that is damaged when the store opens', () => {
     await again.verify(1)
   })
 
+  it('is set aside alone when the device cannot read its file, and opens once it can', async () => {
+    const old = await lived()
+    old.disk.crash()
+    old.disk.faults.failNth('read', 1, 'EIO', SEGMENT)
+    const harness = await next(old)
+    expect(harness.telemetry.events).toContain('error partition set aside')
+    await harness.verify(1)
+    await harness.log(must(harness.models[0], 'model'))
+    await harness.verify(0)
+  })
+
   it('keeps what it has through clean stops and power cuts', async () => {
     const old = await lived()
     old.disk.crash()

@@ -203,7 +203,7 @@ export class SimFile implements DiskFile {
 
 /** An OperatingError as the real disk words it. */
 export const failure = (
-  kind: 'absent' | 'refused' | 'broken' | 'full',
+  kind: 'absent' | 'refused' | 'broken' | 'full' | 'corrupt',
   action: string,
   path: string,
   why: string,

@@ -222,7 +222,7 @@ describe('SimDisk faults', () => {
     const file = await scheduler.settle(durable(disk, 'f', new Uint8Array(100)))
     disk.faults.failNth('read', 2, 'EIO')
     const read = (): Promise<string> => scheduler.settle(kindOf(file.read(0, new Uint8Array(9))))
-    expect([await read(), await read(), await read()]).toEqual(['none', 'broken', 'none'])
+    expect([await read(), await read(), await read()]).toEqual(['none', 'corrupt', 'none'])
     disk.faults.failNth('write', 1, 'ENOSPC', 'f')
     expect(() => file.writeNow(0, [Uint8Array.of(1)])).toThrow('ENOSPC')
     file.writeNow(0, [Uint8Array.of(1)])

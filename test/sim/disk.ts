@@ -223,7 +223,8 @@ export class SimDisk implements Disk, FileHost {
   /** Throws when a fault befalls the call; returns whether it is misdirected. */
   strike(call: DiskCall, action: string): boolean {
     const fault = this.faults.strike(call)
-    if (fault === 'EIO') throw failure('broken', action, call.path, 'EIO')
+    const kind = call.kind === 'read' ? 'corrupt' : 'broken'
+    if (fault === 'EIO') throw failure(kind, action, call.path, 'EIO')
     if (fault === 'ENOSPC') throw failure('full', action, call.path, 'ENOSPC')
     return fault === 'misdirect'
   }

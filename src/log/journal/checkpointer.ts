@@ -2,6 +2,7 @@
 // in its segments, then lets the journal recycle it. With few partitions it runs early, so that
 // the journal stays small and hot; with many it waits for more journal per sync, because a pass
 // over a thousand partitions costs a thousand syncs whatever it covers.
+import { eachAtOnce } from '../../flow/each.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Journal, JournalOptions } from './journal.ts'
 import type { JournalFile, JournalOwner } from './journal-file.ts'
@@ -63,16 +64,9 @@ export class Checkpointer {
       const file = journal.full[0]
       if (file === undefined || this.#stopped || !worthIt(journal, file, options)) return
       const owners = [...file.owners].filter(([owner, end]) => owner.persistedEnd < end)
-      let next = 0
-      const worker = async (): Promise<void> => {
-        for (;;) {
-          const entry = owners[next++]
-          if (entry === undefined) return
-          const [owner, end] = entry
-          if (file.owners.has(owner) && owner.persistedEnd < end) await owner.persist()
-        }
-      }
-      await Promise.all(Array.from({ length: SYNCS_AT_ONCE }, worker))
+      await eachAtOnce(owners, SYNCS_AT_ONCE, async ([owner, end]) => {
+        if (file.owners.has(owner) && owner.persistedEnd < end) await owner.persist()
+      })
       await journal.release(file)
     }
   }

@@ -41,18 +41,24 @@ export interface ReplayResult {
   readonly start: JournalStart
 }
 
-/** Takes the frames of the journal, in order; `payload` is borrowed until it resolves. */
-export type FrameTaker = (frame: Frame, payload: Uint8Array) => Promise<void>
+/** A frame that was found valid. */
+export interface ValidFrame {
+  readonly frame: Frame
+  readonly payload: Uint8Array
+}
+
+/** Takes the frames of one file of the journal, in order; they are borrowed until it resolves. */
+export type FramesTaker = (frames: readonly ValidFrame[]) => Promise<void>
 
 /**
- * Reads the journal of `disk` and calls `take` with every valid frame, unless `skip` (a clean
- * shutdown left nothing in it). The files are handed back for reuse.
+ * Reads the journal of `disk` and hands `take` every valid frame, file by file, unless `skip` (a
+ * clean shutdown left nothing in it). The files are handed back for reuse.
  */
 export async function replayJournal(
   disk: Disk,
   crypto: Crypto,
   options: { readonly fileBytes: number; readonly skip: boolean },
-  take: FrameTaker,
+  take: FramesTaker,
 ): Promise<ReplayResult> {
   const found = await findFiles(disk)
   const replay = new Replay(crypto, take)
@@ -93,7 +99,11 @@ export async function replayJournal(
  * Hands the frames of a journal that was replayed, and not touched since, to another `take`.
  * Returns how many there were.
  */
-export async function rereadJournal(disk: Disk, crypto: Crypto, take: FrameTaker): Promise<number> {
+export async function rereadJournal(
+  disk: Disk,
+  crypto: Crypto,
+  take: FramesTaker,
+): Promise<number> {
   const replay = new Replay(crypto, take)
   for (const file of liveFiles(await findFiles(disk))) await replay.file(disk, file)
   replay.finish()
@@ -135,7 +145,7 @@ async function findFiles(disk: Disk): Promise<FoundFile[]> {
 /** The state of one pass over all files. */
 class Replay {
   readonly #crypto: Crypto
-  readonly #take: FrameTaker
+  readonly #take: FramesTaker
   frames = 0
   bytes = 0
   torn = false
@@ -150,7 +160,7 @@ class Replay {
   /** The furthest position that any frame knew to be durable. */
   #durable = 0
 
-  constructor(crypto: Crypto, take: FrameTaker) {
+  constructor(crypto: Crypto, take: FramesTaker) {
     this.#crypto = crypto
     this.#take = take
   }
@@ -173,6 +183,7 @@ class Replay {
       this.#brokenIn = `behind ${this.#endedIn}`
       this.torn = true
     }
+    const valid: ValidFrame[] = []
     let at = FILE_HEADER_BYTES
     for (;;) {
       const { salt, fileSequence } = header
@@ -186,13 +197,12 @@ class Replay {
       if (!payloadIsValid(this.#crypto, frame, payload)) break
       // Frames behind a torn one are not applied: their appends come after unacknowledged ones.
       if (frame.durable > this.#durable) this.#durable = frame.durable
-      if (this.#brokenAt < 0) {
-        await this.#take(frame, payload)
-        this.frames++
-        this.bytes += payload.length
-      }
+      if (this.#brokenAt < 0) valid.push({ frame, payload })
       at += FRAME_HEADER_BYTES + frame.length
     }
+    await this.#take(valid)
+    this.frames += valid.length
+    for (const { payload } of valid) this.bytes += payload.length
     this.#next = header.basePosition + at
     this.#endedIn = `${journalPath(found.slot)}, byte ${at}`
     this.#look(bytes, view, header, at)

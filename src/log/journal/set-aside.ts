@@ -19,7 +19,6 @@ import {
   uuidBytes,
   writeFrameHeader,
 } from './journal-format.ts'
-import type { FrameTaker } from './journal-recovery.ts'
 import { payloadIsValid, randomSalt } from './journal-recovery.ts'
 
 /** Name of the file in the partition's directory. */
@@ -90,7 +89,7 @@ export class SetAsideWriter {
 export async function readSetAside(
   ports: Pick<Ports, 'disk' | 'crypto'>,
   directory: string,
-  take: FrameTaker,
+  take: (frame: Frame, payload: Uint8Array) => Promise<void>,
 ): Promise<void> {
   const path = `${directory}/${SET_ASIDE_NAME}`
   const file = await ports.disk.open(path, { mode: 'read' })

@@ -137,9 +137,12 @@ async function replay(files: readonly Uint8Array[]): Promise<number[] | null> {
   const offsets: number[] = []
   try {
     const options = { fileBytes: FILE_BYTES, skip: false }
-    await replayJournal(disk, crypto, options, async (frame, payload) => {
-      if (payload.length !== frame.length) throw new Error('A payload is not as long as announced')
-      offsets.push(frame.baseOffset)
+    await replayJournal(disk, crypto, options, (frames) => {
+      for (const { frame, payload } of frames) {
+        if (payload.length !== frame.length) throw new Error('A payload has another length')
+        offsets.push(frame.baseOffset)
+      }
+      return Promise.resolve()
     })
     return offsets
   } catch (error) {
