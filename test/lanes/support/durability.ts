@@ -4,9 +4,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Kafka, logLevel, type Producer } from 'kafkajs'
+import { must } from '../../../src/base/assert.ts'
 
 const launcher = fileURLToPath(new URL('../../../bin/stratalog', import.meta.url))
 
@@ -84,34 +86,58 @@ export class BrokerProcess {
   }
 }
 
-/** Runs the command line tool; its standard output. Throws when it fails. */
-export async function cli(bootstrap: string, args: readonly string[]): Promise<string> {
+/** Runs the command line tool; `take` gets each line of its output. Throws when it fails. */
+export async function cli(
+  bootstrap: string,
+  args: readonly string[],
+  take: (line: string) => void = () => undefined,
+): Promise<void> {
   const child = spawn(launcher, [...args, '--bootstrap', bootstrap], { stdio: 'pipe' })
-  const parts: Buffer[] = []
   let errors = ''
-  child.stdout.on('data', (data: Buffer) => parts.push(data))
   child.stderr.on('data', (data: Buffer) => (errors += data.toString()))
-  await once(child, 'close')
+  const closed = once(child, 'close')
+  for await (const line of createInterface({ input: child.stdout })) take(line)
+  await closed
   if (child.exitCode !== 0) throw new Error(`stratalog ${args.join(' ')}: ${errors}`)
-  return Buffer.concat(parts).toString()
 }
 
-/** A record that was acknowledged. */
-interface Acknowledged {
-  readonly partition: number
-  readonly offset: number
-  readonly value: string
+/** What is known of a topic's offsets: the number of the record at each, by partition. */
+type Places = number[][]
+
+const PARTITIONS = 3
+const noPlaces = (): Places => Array.from({ length: PARTITIONS }, () => [])
+
+/** The `n`th record of a producer: so much of it is known that only its number need be kept. */
+const valueOf = (producer: number, n: number): string =>
+  `${producer}:${n}:${'x'.repeat(n % 7 === 0 ? 3_000 : 30)}`
+
+/** The number of a record, unlike that of any other; -1 for a value that nobody has sent. */
+function numberOf(value: string): number {
+  const [producer, n] = value.split(':', 2).map(Number)
+  if (producer === undefined || n === undefined || value !== valueOf(producer, n)) return -1
+  return producer * 2 ** 40 + n
+}
+
+/** What a comparison found: `lost`, `twice` and `renamed` count broken promises. */
+interface Comparison {
+  readonly records: number
+  readonly acknowledged: number
+  readonly lost: number
+  readonly twice: number
+  readonly renamed: number
 }
 
 /** One topic under load, and everything its producers were told. */
 export class Load {
   readonly topic: string
-  readonly acknowledged: Acknowledged[] = []
+  readonly #acknowledged = noPlaces()
+  /** Offsets that were acknowledged to two records. */
+  #toldTwice = 0
   readonly #producers: Producer[] = []
   #running: Promise<void>[] = []
   #stopping = false
   /** What each offset was seen to hold: it must never hold anything else. */
-  readonly #seen = new Map<string, string>()
+  readonly #seen = noPlaces()
 
   constructor(topic: string) {
     this.topic = topic
@@ -140,16 +166,18 @@ export class Load {
 
   async #produce(producer: Producer, id: number): Promise<void> {
     for (let n = 0; !this.#stopping;) {
-      const partition = n % 3
-      const padding = 'x'.repeat(n % 7 === 0 ? 3_000 : 30)
-      const values = Array.from({ length: 1 + (n % 9) }, (_, i) => `${id}:${n + i}:${padding}`)
+      const partition = n % PARTITIONS
+      const values = Array.from({ length: 1 + (n % 9) }, (_, i) => valueOf(id, n + i))
       n += values.length
       const messages = values.map((value) => ({ value, partition }))
       const [told] = await producer.send({ topic: this.topic, acks: -1, messages })
       const base = Number(told?.baseOffset ?? -1)
-      values.forEach((value, i) => {
-        this.acknowledged.push({ partition, offset: base + i, value })
-      })
+      if (base < 0) throw new Error('An acknowledgement has no offset')
+      const places = must(this.#acknowledged[partition], 'A partition')
+      for (const [i, value] of values.entries()) {
+        if (places[base + i] !== undefined) this.#toldTwice++
+        places[base + i] = numberOf(value)
+      }
     }
   }
 
@@ -169,35 +197,37 @@ export class Load {
     this.#running = []
   }
 
-  /** Reads the topic and compares. `lost`, `twice` and `renamed` count broken promises. */
-  async verify(bootstrap: string): Promise<{
-    records: number
-    acknowledged: number
-    lost: number
-    twice: number
-    renamed: number
-  }> {
-    const known = [...this.acknowledged]
-    const args = ['consume', this.topic, '--format', 'json', '--from', 'start', '--until-end']
-    const lines = (await cli(bootstrap, args)).split('\n').filter((line) => line !== '')
-    const there = new Map<string, string>()
-    const values = new Set<string>()
+  /** Reads the topic and compares. */
+  async verify(bootstrap: string): Promise<Comparison> {
+    const known = this.#acknowledged.map((places) => [...places])
+    const there = noPlaces()
+    const numbers = new Set<number>()
+    let records = 0
     let twice = 0
-    let renamed = 0
-    for (const line of lines) {
+    let renamed = this.#toldTwice
+    const args = ['consume', this.topic, '--format', 'json', '--from', 'start', '--until-end']
+    await cli(bootstrap, args, (line) => {
       const record = JSON.parse(line) as { partition: number; offset: number; value: string }
-      const place = `${record.partition}/${record.offset}`
-      there.set(place, record.value)
-      if (values.has(record.value)) twice++
-      values.add(record.value)
-      const before = this.#seen.get(place)
-      if (before !== undefined && before !== record.value) renamed++
-      this.#seen.set(place, record.value)
-    }
+      const { partition, offset } = record
+      const number = numberOf(record.value)
+      records++
+      must(there[partition], 'A partition')[offset] = number
+      if (numbers.has(number)) twice++
+      numbers.add(number)
+      const seen = must(this.#seen[partition], 'A partition')
+      if ((seen[offset] ?? number) !== number) renamed++
+      seen[offset] = number
+    })
+    let acknowledged = 0
     let lost = 0
-    for (const { partition, offset, value } of known) {
-      if (there.get(`${partition}/${offset}`) !== value) lost++
+    for (const [partition, places] of known.entries()) {
+      for (const [offset, number] of places.entries()) {
+        // What was not told of is a hole here: lost acknowledgements, retried by the producer.
+        if (number === undefined) continue
+        acknowledged++
+        if (there[partition]?.[offset] !== number) lost++
+      }
     }
-    return { records: lines.length, acknowledged: known.length, lost, twice, renamed }
+    return { records, acknowledged, lost, twice, renamed }
   }
 }
