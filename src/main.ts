@@ -12,6 +12,7 @@ import { UsageError } from './base/errors.ts'
 import { GiB } from './base/units.ts'
 import { Broker } from './broker/broker.ts'
 import { loadSettings } from './config/load.ts'
+import { VERSION } from './base/version.ts'
 import { Settings } from './config/settings.ts'
 import { createClock } from './platform/clock.ts'
 import { createCompression } from './platform/compression.ts'
@@ -23,8 +24,7 @@ import { createTelemetry } from './platform/telemetry.ts'
 import { createHttpApp } from './broker/http/app.ts'
 import { serve } from './platform/http-server.ts'
 
-/** Version of the package. */
-export const VERSION = '0.1.0'
+export { VERSION }
 
 /** An address to listen on or to reach. */
 export interface HostPort {

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander'
 import { FormatError, KafkaError, OperatingError, UsageError } from '../base/errors.ts'
 import { errorName } from '../base/error-codes.ts'
 import { isRetriable } from './client/retry.ts'
+import { VERSION } from '../base/version.ts'
 import type { Io } from './io.ts'
 import type { Services } from './services.ts'
 
@@ -58,6 +59,7 @@ const loaders: Readonly<Record<string, Loader>> = {
 async function buildProgram(name: string, io: Io, services: Services): Promise<Command> {
   const program = new Command('stratalog')
     .description('A cloud-tiered distributed log that speaks the Apache Kafka protocol.')
+    .version(VERSION, '-V, --version', 'output the version')
     .showSuggestionAfterError()
   // The code of the others is not even loaded: a broker has to be up soon.
   const names = Object.hasOwn(loaders, name) ? [name] : Object.keys(loaders)
@@ -82,7 +84,7 @@ function settle(command: Command, io: Io): void {
 
 async function report(error: unknown, io: Io, argv: readonly string[]): Promise<number> {
   if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return 0 // --help
+    if (error.exitCode === 0) return 0 // --help, --version
     // `stratalog` or `stratalog topic` alone: commander has shown the help.
     if (error.code === 'commander.help') return 2
     await io.err.write(`stratalog: ${sentence(error.message, argv)}\n`)

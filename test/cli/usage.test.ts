@@ -1,5 +1,6 @@
 // Mistakes on the command line: exit code 2 and one sentence that says what to do. And what the
 // help lists: only what works.
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { UsageError } from '../../src/base/errors.ts'
 import { hostPort, hostPortText, position } from '../../src/cli/values.ts'
@@ -43,6 +44,13 @@ describe('help', () => {
     expect(code).toBe(0)
     expect(out).toContain('Usage: stratalog')
     expect(err).toBe('')
+  })
+
+  test('or the version, if that is asked for', async () => {
+    const file = new URL('../../package.json', import.meta.url)
+    const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string }
+    const { code, out, err } = await runCli(['--version'])
+    expect([code, out, err]).toEqual([0, `${version}\n`, ''])
   })
 
   test('lists only commands whose services are there', async () => {

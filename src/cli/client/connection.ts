@@ -4,6 +4,7 @@
 import { Socket } from 'node:net'
 import { FormatError, OperatingError } from '../../base/errors.ts'
 import { Reader } from '../../base/reader.ts'
+import { VERSION } from '../../base/version.ts'
 import { Writer } from '../../base/writer.ts'
 import { decode } from '../../wire/codec.ts'
 import { FrameAssembler, writeRequestFrame } from '../../wire/frame.ts'
@@ -50,7 +51,7 @@ export class BrokerConnection {
     const connection = new BrokerConnection(address, socket)
     const answer = await connection.#send(apiVersions, apiVersions.versionMax, {
       clientSoftwareName: 'stratalog',
-      clientSoftwareVersion: '0.1.0',
+      clientSoftwareVersion: VERSION,
     })
     for (const { apiKey, minVersion, maxVersion } of answer.apiKeys) {
       connection.#versions.set(apiKey, { min: minVersion, max: maxVersion })
