@@ -48,3 +48,7 @@ export class KafkaError extends Error {
 export class UsageError extends Error {
   override name = 'UsageError'
 }
+
+/** What was caught, as an error: it nearly always is one. */
+export const asError = (caught: unknown): Error =>
+  caught instanceof Error ? caught : new Error(String(caught))

@@ -4,7 +4,7 @@
 //
 //   open: lock ▶ metadata ▶ recovery ▶ epochs ▶ listener      close: listener ▶ groups ▶ log ▶
 // metadata
-import { KafkaError, OperatingError } from '../base/errors.ts'
+import { KafkaError, OperatingError, asError } from '../base/errors.ts'
 import { MiB } from '../base/units.ts'
 import { Controller } from '../cluster/controller.ts'
 import type { ClusterImage } from '../cluster/image.ts'
@@ -383,12 +383,22 @@ export class Broker {
   async #close(): Promise<void> {
     this.#ready = false
     this.#cancelExpiry()
-    await this.#listener?.close()
+    let failure = this.#failure
+    // A part that cannot close keeps no other from it: the process must be able to end.
+    const attempt = async (close: () => Promise<void> | undefined): Promise<void> => {
+      try {
+        await close()
+      } catch (error) {
+        failure ??= asError(error)
+      }
+    }
+    await attempt(() => this.#listener?.close())
     this.#groups?.close()
-    await this.#upkeep?.close()
-    await this.#store?.close()
-    await this.#metadata?.close()
-    await this.#directory?.close(this.#failure === null)
+    await attempt(() => this.#upkeep?.close())
+    await attempt(() => this.#store?.close())
+    await attempt(() => this.#metadata?.close())
+    await attempt(() => this.#directory?.close(failure === null))
+    if (failure !== null && failure !== this.#failure) throw failure
   }
 }
 

@@ -8,7 +8,7 @@
 //
 //   running ──▶ failed (latched: nothing is acknowledged any more)   running ──▶ closed
 import { assert, must } from '../base/assert.ts'
-import { OperatingError } from '../base/errors.ts'
+import { OperatingError, asError } from '../base/errors.ts'
 import type { Offset } from '../base/units.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Crypto } from '../ports/crypto.ts'
@@ -24,6 +24,7 @@ import { Journal } from './journal/journal.ts'
 import type { DirtyLog, LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
 import { partitionDirectory } from './log-host.ts'
 import { saveLogStart } from './log-start.ts'
+import { LazyFlush } from './cache/lazy-flush.ts'
 import { openPartition } from './open-partition.ts'
 import { registerGauges } from './log-gauges.ts'
 import type { LogStoreDeps, LogStoreOptions } from './log-store-options.ts'
@@ -58,7 +59,7 @@ export class LogStore implements LogHost {
   #dirty: DirtyLog[] = []
   #spareDirty: DirtyLog[] = []
   #scheduled = false
-  readonly #flushTimers = new Map<DirtyLog, () => void>()
+  readonly #lazyFlush: LazyFlush
   #syncQueue: { readonly log: DirtyLog; readonly end: Offset; readonly position: number }[] = []
   #syncHead = 0
   #syncStartedMs = 0
@@ -106,6 +107,7 @@ export class LogStore implements LogHost {
       logs: () => this.#logs.values(),
       background: (name, work) => this.background(name, work),
     })
+    this.#lazyFlush = new LazyFlush(deps.clock, (name, work) => this.background(name, work))
     this.#appended = deps.telemetry.counter(
       'stratalog_log_turns_total',
       'Turns in which something was appended.',
@@ -235,8 +237,7 @@ export class LogStore implements LogHost {
     this.#logs.delete(key)
     const work = (async (): Promise<void> => {
       if (log !== undefined) {
-        this.#flushTimers.get(log)?.()
-        this.#flushTimers.delete(log)
+        this.#lazyFlush.forget(log)
         // What the turn has staged of it lies in memory that goes with it.
         if (this.#scheduled) this.#commit()
         const abandoned = log.abandon()
@@ -333,7 +334,7 @@ export class LogStore implements LogHost {
         this.#syncQueue.push({ log, end, position })
         sync = true
       } else {
-        if (mode === 'memory') this.#flushLater(log)
+        if (mode === 'memory') this.#lazyFlush.appended(log)
         log.held(end)
       }
     }
@@ -368,22 +369,6 @@ export class LogStore implements LogHost {
       head = 0
     }
     this.#syncHead = head
-  }
-
-  /** A `memory` topic reaches its segment after `flush.ms` or `flush.bytes`, whichever is first. */
-  #flushLater(log: DirtyLog): void {
-    if (log.unflushedBytes >= log.settings.flushBytes) {
-      this.#flushTimers.get(log)?.()
-      this.#flushTimers.delete(log)
-      this.background('flush', log.flush())
-      return
-    }
-    if (this.#flushTimers.has(log)) return
-    const cancel = this.clock.after(log.settings.flushMs, () => {
-      this.#flushTimers.delete(log)
-      this.background('flush', log.flush())
-    })
-    this.#flushTimers.set(log, cancel)
   }
 
   #onRotate(): void {
@@ -423,25 +408,30 @@ export class LogStore implements LogHost {
     this.#retryWrites()
     this.#closed = true
     this.#space.stop()
-    for (const cancel of this.#flushTimers.values()) cancel()
-    this.#flushTimers.clear()
-    await Promise.allSettled(this.#opening.values())
-    let failure: unknown = this.#failure
+    this.#lazyFlush.stop()
+    await Promise.allSettled([...this.#opening.values(), ...this.#removing.values()])
+    let failure = this.#failure
     if (this.stalled) failure ??= new OperatingError('full', 'The journal has no room on its disk')
     if (failure === null) {
       await this.#checkpointer.stop()
       await Promise.all(this.#background)
     }
     for (const log of this.#logs.values()) {
-      if (failure === null) await log.close().catch((error: unknown) => (failure = error))
+      if (failure === null) {
+        await log.close().catch((error: unknown) => {
+          // Its topic was deleted meanwhile: there is nothing to keep.
+          if (!log.closed) failure = asError(error)
+        })
+      }
       if (failure !== null) await log.abandon()
     }
+    await Promise.allSettled(this.#removing.values())
     // Whoever waited for what a failed store can no longer do has been told by now.
     await this.#checkpointer.stop()
     await Promise.all(this.#background)
     await this.journal.close()
     if (failure !== null && failure !== this.#failure) {
-      throw new OperatingError('broken', 'Cannot close the log', failure)
+      throw new OperatingError('broken', `Cannot close the log: ${failure.message}`, failure)
     }
     const clean = failure === null
     assert(!clean || this.arena.unflushedBytes === 0, 'A closed store has flushed everything')

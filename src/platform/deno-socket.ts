@@ -1,6 +1,7 @@
 // Connections over Deno's own sockets, one read loop and one write loop each. A read is a promise,
 // so that every connection owns a receive buffer while it waits (Node shares one); `receiveInto` is
 // honoured. Small parts are gathered into one write, because Deno has no vectored one.
+import { asError } from '../base/errors.ts'
 import { assert } from '../base/assert.ts'
 import { KiB } from '../base/units.ts'
 import type { Connection, ConnectionHandler, Listener } from '../ports/network.ts'
@@ -271,6 +272,3 @@ class DenoConnection implements Connection {
     })
   }
 }
-
-const asError = (error: unknown): Error =>
-  error instanceof Error ? error : new Error(String(error))

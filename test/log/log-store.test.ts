@@ -222,6 +222,26 @@ describe('LogStore', () => {
     expect(await harness.run(harness.disk.list(topic))).toEqual(['1/'])
   })
 
+  it('closes cleanly while partitions are removed, whichever comes first', async () => {
+    for (let i = 0; i < 24; i++) {
+      const harness = await Harness.fresh({ settings: [{}, {}, {}] })
+      const { store, scheduler } = harness
+      for (let n = 0; n < 30; n++) harness.append(n % 3, { size: 3_000 })
+      await harness.settle()
+      for (let n = 0; n < 30; n++) harness.append(n % 3, { size: 3_000 })
+      const remove = (): Promise<unknown> =>
+        Promise.all([0, 1].map((index) => store.remove(partition(index))))
+      const begin = [remove, (): Promise<unknown> => store.close()] as const
+      const first = begin[i % 2 === 0 ? 0 : 1]()
+      await scheduler.advance(i / 8)
+      const second = begin[i % 2 === 0 ? 1 : 0]()
+      await harness.run(Promise.all([first, second]))
+      expect(harness.failures).toEqual([])
+      const topic = 'topics/00000000-0000-4000-8000-0000000000aa'
+      expect(await harness.run(harness.disk.list(topic))).toEqual(['2/'])
+    }
+  })
+
   it('removes a partition that has rolled in this turn before its memory is used again', async () => {
     const harness = await Harness.fresh({ settings: [{}, { segmentBytes: 4096 * KIB }] })
     harness.append(0, { size: 6_000 })

@@ -2,7 +2,7 @@
 // files, and none of its protocol, offsets, recovery or reads. It receives Produce v7 requests of
 // one batch, checks the batch's CRC-32C, gives it to the store and acknowledges. A ratio to it in
 // one run says what the broker's own work costs on this machine and this runtime.
-import { FormatError } from '../../base/errors.ts'
+import { FormatError, asError } from '../../base/errors.ts'
 import { KiB, MiB } from '../../base/units.ts'
 import { createCrypto } from '../../platform/crypto.ts'
 import { openDisk } from '../../platform/disk.ts'
@@ -56,7 +56,7 @@ export async function startBareServer(options: {
       for (const connection of held) connection.resume()
       held.clear()
     },
-    onFailure: (error) => fail(error instanceof Error ? error : new Error(String(error))),
+    onFailure: (error) => fail(asError(error)),
   })
   const shared: Shared = { store, crypto: createCrypto(), ackAfter: options.ackAfter, held }
   const listener = await createNetwork().listen(options.listen, (connection) => {
