@@ -6,6 +6,7 @@ import { must } from '../base/assert.ts'
 import { FormatError } from '../base/errors.ts'
 import type { Offset } from '../base/units.ts'
 import type { DiskFile } from '../ports/disk.ts'
+import { DIRECT_ALIGNMENT } from '../ports/disk.ts'
 import { SegmentBytes } from './cache/segment-bytes.ts'
 import type { LogHost, PartitionIdentity } from './log-host.ts'
 import { partitionDirectory } from './log-host.ts'
@@ -182,8 +183,9 @@ export class SegmentOpener {
       if (result.outcome === 'corrupt') {
         const gap = must(result.gaps[0], 'A corrupt scan names a gap')
         hole = { from: gap.fromOffset, to: gap.toOffset }
-      } else if (size > builder.dataLength) {
-        // Durable at once: what was cut must not come back behind what is appended next.
+      } else if (result.outcome === 'torn' || size - builder.dataLength >= DIRECT_ALIGNMENT) {
+        // Durable at once: what was cut must not come back behind what is appended next. The zeros
+        // that fill the last block are no cut.
         await file.truncate(builder.dataLength)
         await file.sync()
       }
