@@ -255,8 +255,9 @@ export class Broker {
     groups.start()
     this.#leadGroups(metadata.image())
     this.#expire(partitions)
-    this.#upkeep = new Upkeep(partitions, { clock, telemetry }, () => metadata.image())
-    this.#background('upkeep', this.#upkeep.start(settings.broker.retentionCheckMs))
+    const tools = { crypto, compression }
+    this.#upkeep = new Upkeep(partitions, { clock, telemetry, tools }, () => metadata.image())
+    this.#background('upkeep', this.#upkeep.start(settings))
     this.#ready = true
   }
 

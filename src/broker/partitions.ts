@@ -252,13 +252,23 @@ export class Partitions {
 }
 
 function logSettings(values: TopicSettings, settings: Settings): LogSettings {
+  const { isCompacting, maxCompactionLagMs } = values
   return {
     ackAfter: values.ackAfter,
     segmentBytes: values.segmentBytes,
-    segmentMs: values.segmentMs,
+    // The active segment is never compacted, so it may not grow older than what must be.
+    segmentMs: isCompacting ? Math.min(values.segmentMs, maxCompactionLagMs) : values.segmentMs,
     retentionBytes: values.retentionBytes,
     retentionMs: values.retentionMs,
     deletes: values.isDeleting,
+    compaction: isCompacting
+      ? {
+          deleteRetentionMs: values.deleteRetentionMs,
+          lagMinMs: values.minCompactionLagMs,
+          lagMaxMs: maxCompactionLagMs,
+          dirtyRatioMin: values.minCleanableDirtyRatio,
+        }
+      : null,
     flushMs: values.flushMs,
     flushBytes: values.flushBytes,
     producerExpirationMs: settings.broker.producerIdExpirationMs,

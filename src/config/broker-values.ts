@@ -66,6 +66,9 @@ export interface BrokerSettings {
   readonly retentionCheckMs: number
   readonly isCompactionEnabled: boolean
   readonly compactionBackoffMs: number
+  readonly compactionMapBytesMax: number
+  readonly compactionMapLoadFactor: number
+  readonly compactionBytesPerSecondMax: number
 }
 
 /** `HOST:PORT` taken apart; IPv6 hosts lose their brackets. The text was checked. */
@@ -139,5 +142,8 @@ export const brokerValues = (optional: (name: string) => string | null): BrokerS
     retentionCheckMs: number('log.retention.check.interval.ms'),
     isCompactionEnabled: boolean('log.cleaner.enable'),
     compactionBackoffMs: number('log.cleaner.backoff.ms'),
+    compactionMapBytesMax: number('log.cleaner.dedupe.buffer.size'),
+    compactionMapLoadFactor: number('log.cleaner.io.buffer.load.factor'),
+    compactionBytesPerSecondMax: number('log.cleaner.io.max.bytes.per.second'),
   }
 }

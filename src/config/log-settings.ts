@@ -9,6 +9,7 @@ import { TOPIC_SETTINGS } from './topic-settings.ts'
 const int = rowsOf('int')
 const long = rowsOf('long')
 const boolean = rowsOf('boolean')
+const double = rowsOf('double')
 
 /** Names that take whole hours or minutes, and names whose default is told elsewhere. */
 const others: readonly Setting[] = [
@@ -34,6 +35,36 @@ const others: readonly Setting[] = [
     min: 1,
   }),
   boolean('log.cleaner.enable', 'true', 'Whether compacted topics are compacted.'),
+  long(
+    'log.cleaner.dedupe.buffer.size',
+    134_217_728,
+    'Memory for keys while compacting, at most.',
+    {
+      min: 1024,
+      dynamic: true,
+    },
+  ),
+  double('log.cleaner.io.buffer.load.factor', 0.9, 'How full the memory for keys may be.', {
+    min: 0.01,
+    max: 1,
+    dynamic: true,
+  }),
+  double(
+    'log.cleaner.io.max.bytes.per.second',
+    Number.MAX_VALUE,
+    'Bytes that compaction reads and writes in a second.',
+    { min: 1, dynamic: true },
+  ),
+  int('log.cleaner.io.buffer.size', 524_288, 'Memory for reading and writing.', {
+    min: 0,
+    dynamic: true,
+    noEffect: 'Compaction reads pieces of 256 KiB, or whole batches if they are larger.',
+  }),
+  int('log.cleaner.threads', 1, 'Threads that compact.', {
+    min: 1,
+    dynamic: true,
+    noEffect: 'One process is one thread; compaction works in short slices beside the clients.',
+  }),
   long('log.cleaner.backoff.ms', 15_000, 'How long compaction rests when there is nothing to do.', {
     min: 0,
     dynamic: true,

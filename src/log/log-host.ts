@@ -12,6 +12,18 @@ import type { SegmentHost } from './cache/segment-bytes.ts'
 /** When an append counts as held by this replica. */
 export type AckAfter = 'fsync' | 'write' | 'memory'
 
+/** How a topic is compacted, by Kafka's settings of these names. Times in milliseconds. */
+export interface CompactionSettings {
+  /** `delete.retention.ms`: how long a tombstone stays once it was cleaned. */
+  readonly deleteRetentionMs: number
+  /** `min.compaction.lag.ms`: records younger than this stay as they are. */
+  readonly lagMinMs: number
+  /** `max.compaction.lag.ms`: records older than this are compacted whatever the ratio. */
+  readonly lagMaxMs: number
+  /** `min.cleanable.dirty.ratio`: share of the log above which it is worth a round, 0 to 1. */
+  readonly dirtyRatioMin: number
+}
+
 /** The settings of one partition's log. Times in milliseconds, sizes in bytes; -1 is unlimited. */
 export interface LogSettings {
   readonly ackAfter: AckAfter
@@ -21,6 +33,8 @@ export interface LogSettings {
   readonly retentionMs: number
   /** Whether old segments are deleted at all: cleanup.policy contains delete. */
   readonly deletes: boolean
+  /** Null unless cleanup.policy contains compact. */
+  readonly compaction: CompactionSettings | null
   /** For `memory`: write to the segment after this long, or this many bytes. */
   readonly flushMs: number
   readonly flushBytes: number
@@ -69,8 +83,8 @@ export interface LogHost extends SegmentHost {
   readonly cursor: BatchCursor
   /** Indexes of sealed segments in memory. */
   readonly indexes: IndexCache
-  /** Forgets what was read of a file that is going away. */
-  forgetReads(path: string): void
+  /** Forgets what was read of a segment that is going away. */
+  forgetReads(readKey: string): void
   /** The partition has something to stage at the end of this turn. */
   markDirty(log: DirtyLog): void
   /** Watches over work that nobody waits for. */

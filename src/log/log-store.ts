@@ -155,8 +155,8 @@ export class LogStore implements LogHost {
     return must(this.#journal, 'A store has its journal once it is open')
   }
 
-  forgetReads(path: string): void {
-    this.diskReader.forget(path)
+  forgetReads(readKey: string): void {
+    this.diskReader.forget(readKey)
   }
 
   /** Counts a read that failed and says so in the log. */

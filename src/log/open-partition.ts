@@ -16,6 +16,7 @@ import { SET_ASIDE_NAME, readSetAside, removeSetAside } from './journal/set-asid
 import type { LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
 import { partitionDirectory } from './log-host.ts'
 import { loadLogStart } from './log-start.ts'
+import { isUnfinished } from './compaction/cleaned-file.ts'
 import { PartitionLog } from './partition-log.ts'
 import { PartitionState } from './state/partition-state.ts'
 import { Segment, segmentPath, tailPath } from './segment.ts'
@@ -91,6 +92,9 @@ export class PartitionOpening {
     while (bases.length > 1 && must(bases[1], 'A second base') <= this.#logStart) {
       await this.#removeSegment(must(bases.shift(), 'A first base'))
     }
+    for (const name of names) {
+      if (isUnfinished(name)) await this.#host.disk.remove(`${directory}/${name}`)
+    }
     this.#pending = bases
     await this.#openPending()
   }
@@ -124,7 +128,10 @@ export class PartitionOpening {
       // A log start is saved before what lies below it is removed, so nothing else may be missing.
       if (this.#end < base) return
       if (before !== undefined) {
-        if (before.end > base) throw this.#damaged(before.path, base, before.end)
+        if (before.end > base) {
+          await this.#dropReplaced(before, base)
+          continue
+        }
         await this.#cutHole()
         // Sealed before the next is opened: its trailer tells of the producers at its own end.
         await this.#finishSegment(before)
@@ -134,6 +141,17 @@ export class PartitionOpening {
       this.#segments.push(segment)
       if (hole !== null) this.#hole = hole
     }
+  }
+
+  /**
+   * Removes a segment that a compacted one has replaced: a power cut has brought it back. Nothing
+   * else explains a sealed segment that lies wholly inside of another one.
+   */
+  async #dropReplaced(by: Segment, base: Offset): Promise<void> {
+    const end = by.sealed?.footer.compacted === true ? await this.#opener.endOf(base) : null
+    if (end === null || end > by.end) throw this.#damaged(by.path, base, by.end)
+    await this.#removeSegment(base)
+    this.#pending.shift()
   }
 
   /**
@@ -156,6 +174,8 @@ export class PartitionOpening {
     if (this.#endsBelow(frame)) await this.#removeLeftovers()
     if (this.#beheaded(frame) && endOfBatches(payload) <= this.#logStart) return
     let segment = this.#segments.at(-1)
+    // The frame's own segment was sealed, and then replaced together with those before it.
+    if (segment?.sealed?.footer.compacted === true && frame.segmentBase < segment.end) return
     if (segment === undefined || frame.segmentBase > segment.base) {
       segment = await this.#segmentOf(frame)
     }

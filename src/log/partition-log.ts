@@ -54,6 +54,10 @@ export class PartitionLog implements JournalOwner, DirtyLog {
   #awaited: { readonly bytes: SegmentBytes; readonly to: number; readonly end: Offset }[] = []
   #wanted: LogSettings | null = null
   #savedStart: Promise<void> = Promise.resolve()
+  /** Ends when segments are replaced or dropped no more. */
+  #changing: Promise<void> = Promise.resolve()
+  /** Whoever compacts this log: is ended before its files are closed. */
+  compacting: { abort(): Promise<void> } | null = null
   #runBase = 0
   #runDigest = 0
   /** In the log's list of partitions with something to stage; kept by the log. */
@@ -372,17 +376,26 @@ export class PartitionLog implements JournalOwner, DirtyLog {
    * power cut may bring removed files back, and may leave nothing else to tell the next offset.
    */
   async dropSegmentsBelow(to: Offset): Promise<void> {
-    const kept = this.segments.find((_, i) => (this.segments[i + 1]?.base ?? Infinity) > to)
-    if (kept === undefined || kept === this.segments[0]) return
-    await this.#saveStart(kept.base)
-    this.trimTo(kept.base)
-    const gone: Segment[] = []
-    while (this.segments.length > 1) {
-      const next = must(this.segments[1], 'A second segment')
-      if (next.base > to) break
-      gone.push(must(this.segments.shift(), 'A first segment'))
-    }
-    for (const segment of gone) await segment.remove()
+    await this.alone(async () => {
+      const kept = this.segments.find((_, i) => (this.segments[i + 1]?.base ?? Infinity) > to)
+      if (kept === undefined || kept === this.segments[0]) return
+      await this.#saveStart(kept.base)
+      this.trimTo(kept.base)
+      const gone: Segment[] = []
+      while (this.segments.length > 1) {
+        const next = must(this.segments[1], 'A second segment')
+        if (next.base > to) break
+        gone.push(must(this.segments.shift(), 'A first segment'))
+      }
+      for (const segment of gone) await segment.remove()
+    })
+  }
+
+  /** Runs a change of the sealed segments, one at a time. */
+  alone(change: () => Promise<void>): Promise<void> {
+    const run = this.#changing.then(change)
+    this.#changing = run.catch(() => undefined)
+    return run
   }
 
   /** Sets the log start when retention has dropped the segments below it. */
@@ -402,6 +415,7 @@ export class PartitionLog implements JournalOwner, DirtyLog {
   async abandon(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    await this.compacting?.abort()
     for (const segment of [...this.segments]) await segment.close()
     await this.#persisting?.catch(() => undefined)
     await this.#savedStart.catch(() => undefined)

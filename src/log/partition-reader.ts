@@ -7,7 +7,7 @@ import type { Offset } from '../base/units.ts'
 import { offset } from '../base/units.ts'
 import type { Chunk } from './cache/arena.ts'
 import { type BatchCursor } from './cache/batch-cursor.ts'
-import type { DiskReader } from './cache/disk-reader.ts'
+import type { DiskRead, DiskReader } from './cache/disk-reader.ts'
 import type { PartitionLog } from './partition-log.ts'
 import type { LogRead, ReadLimits } from './cache/log-read.ts'
 import type { Segment } from './segment.ts'
@@ -169,6 +169,22 @@ export class PartitionReader {
   }
 
   async #fromDisk(segment: Segment, from: Offset, limits: ReadLimits): Promise<LogRead> {
+    let read: DiskRead
+    try {
+      read = await this.#fromFile(segment, from, limits)
+    } catch (error) {
+      // Compaction has put another in its place, which has what is left of the same offsets.
+      const replaced = segment.removed && !this.#log.closed && from >= this.#log.logStart
+      if (!replaced || this.#segmentOf(from) === segment) throw error
+      return this.read(from, limits)
+    }
+    const isEnd = read.bytes === 0 && read.endPosition >= segment.dataLength
+    if (!isEnd || segment === this.#log.active) return read
+    // Compaction has removed the segment's last batches: the next one is in a later segment.
+    return this.read(offset(Math.max(segment.end, this.#log.logStart)), limits)
+  }
+
+  async #fromFile(segment: Segment, from: Offset, limits: ReadLimits): Promise<DiskRead> {
     const hinted = this.#hintOffsets.indexOf(from)
     const known = hinted >= 0 && this.#hintSegments[hinted] === segment
     const position = known

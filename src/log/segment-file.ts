@@ -58,6 +58,24 @@ export class SegmentFile {
     return this.#use((file) => file.sync())
   }
 
+  /**
+   * Opens the file and keeps the handle until the returned function is called: another file is
+   * about to take its name.
+   */
+  async hold(): Promise<() => void> {
+    let letGo: () => void = () => undefined
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    await new Promise<void>((resolve, reject) => {
+      this.#use(() => {
+        resolve()
+        return held
+      }).catch(reject)
+    })
+    return letGo
+  }
+
   /** Closes the handle if nobody has read since the last call; it opens again when used. */
   async closeIdle(): Promise<void> {
     const idle = !this.#usedLately && this.#users === 0

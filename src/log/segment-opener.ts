@@ -87,6 +87,13 @@ export class SegmentOpener {
     return { segment: await this.#openSealed(base, size, footer), hole: null }
   }
 
+  /** Exclusive end of the sealed segment that begins at `base`; null when it is not sealed. */
+  async endOf(base: Offset): Promise<Offset | null> {
+    const { footer } = await this.#end(base)
+    this.#ends.delete(base)
+    return footer?.endOffset ?? null
+  }
+
   #end(base: Offset): Promise<SegmentEnd> {
     let end = this.#ends.get(base)
     if (end === undefined) {

@@ -2,7 +2,7 @@
 // it is needed in memory, the sidecar that shortens recovery while it grows, and the sealed form
 // that any reader of the file can use.
 //
-//   active ──finish──▶ finishing ──seal──▶ sealed ──remove──▶ removed
+//   active ──finish──▶ finishing ──seal──▶ sealed ──remove, or retire for another──▶ removed
 import { assert, must } from '../base/assert.ts'
 import type { Offset } from '../base/units.ts'
 import { offset } from '../base/units.ts'
@@ -21,11 +21,16 @@ import type { DiskFile } from '../ports/disk.ts'
 /** Data appended since the last sidecar checkpoint that makes another one worth its write. */
 const TAIL_EVERY_BYTES = 1 << 20
 
+/** Segments that this process has made, so that two of the same name can be told apart. */
+let segmentsMade = 0
+
 /** A segment and what is known of it. */
 export class Segment {
   readonly base: Offset
   readonly bytes: SegmentBytes
   readonly aborted: AbortedList
+  /** What reads of its file are remembered by: no other segment ever has the same. */
+  readonly readKey: string
   readonly #host: LogHost
   #builder: SegmentBuilder | null
   #sealed: SealedSegment | null
@@ -53,6 +58,7 @@ export class Segment {
     this.#host = host
     this.base = parts.base
     this.bytes = parts.bytes
+    this.readKey = `${this.path}#${++segmentsMade}`
     this.aborted = parts.aborted
     this.#builder = parts.builder
     this.#sealed = parts.sealed
@@ -265,6 +271,14 @@ export class Segment {
     return this.#removed
   }
 
+  /**
+   * Closes a segment whose name another file has taken. Whoever reads it then finds the other.
+   */
+  async retire(): Promise<void> {
+    this.#removed = true
+    await this.close()
+  }
+
   /** Closes the segment and removes its files. */
   async remove(): Promise<void> {
     this.#removed = true
@@ -278,7 +292,7 @@ export class Segment {
     await this.bytes.close()
     await this.#sealing?.catch(() => undefined)
     this.#sealed?.close()
-    this.#host.forgetReads(this.bytes.path)
+    this.#host.forgetReads(this.readKey)
     await this.#tailFile?.close()
     this.#tailFile = null
   }

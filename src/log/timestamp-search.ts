@@ -10,6 +10,8 @@ import { findTimestampInBatch, maxTimestampInBatch } from '../record/reader.ts'
 import type { RecordTools } from '../record/section.ts'
 import type { PartitionLog } from './partition-log.ts'
 import type { PartitionReader } from './partition-reader.ts'
+import type { Segment } from './segment.ts'
+import type { SparseIndex } from './segment/sparse-index.ts'
 
 /** A record found by time. */
 export interface FoundRecord {
@@ -31,7 +33,8 @@ export async function findTimestamp(
 ): Promise<FoundRecord | null> {
   for (const segment of [...log.segments]) {
     if (segment.end <= log.logStart || segment.maxTimestamp < timestampMs) continue
-    const index = await segment.loadIndex()
+    const index = await indexOf(log, segment)
+    if (index === null) return findTimestamp(log, reader, tools, timestampMs, end)
     const entry = index.firstReaching(timestampMs)
     if (entry < 0) continue
     const start = offset(Math.max(index.offsetAt(entry), log.logStart))
@@ -60,7 +63,8 @@ export async function findMaxTimestamp(
   const source = { compression: tools.compression, decompressedMax: DECOMPRESSED_MAX }
   for (const segment of [...log.segments]) {
     if (segment.end <= log.logStart || segment.maxTimestamp < largest) continue
-    const index = await segment.loadIndex()
+    const index = await indexOf(log, segment)
+    if (index === null) return findMaxTimestamp(log, reader, tools, end)
     const entry = index.firstReaching(largest)
     if (entry < 0) continue
     const start = offset(Math.max(index.offsetAt(entry), log.logStart))
@@ -81,6 +85,16 @@ export async function findMaxTimestamp(
     return null
   })
   return best
+}
+
+/** The index of a segment; null when the log has let go of it meanwhile: look again. */
+async function indexOf(log: PartitionLog, segment: Segment): Promise<SparseIndex | null> {
+  try {
+    return await segment.loadIndex()
+  } catch (error) {
+    if (segment.removed && !log.closed) return null
+    throw error
+  }
 }
 
 async function scan(

@@ -126,7 +126,8 @@ describe('SealedSegment', () => {
 
   it('is sound without a batch, and with the offsets that compaction left out', async () => {
     const empty = emptyParts(9)
-    const nothing = sealTrailer(crypto, { ...empty, endOffset: offset(20), compacted: true })
+    const range20 = { endOffset: offset(20), cleanedTo: offset(9), maxEpoch: leaderEpoch(3) }
+    const nothing = sealTrailer(crypto, { ...empty, compacted: range20 })
     expect(await verifySegment(crypto, new MemoryFile(nothing))).toEqual([])
     const segment = await open(nothing)
     expect(await segment.positionOf(offset(12))).toEqual({ from: 0, to: 0 })
@@ -135,7 +136,8 @@ describe('SealedSegment', () => {
     const parts = emptyParts(9)
     const batches = [makeBatch({ base: 11, count: 2, delta: 5 }), makeBatch({ base: 30 })]
     for (const batch of batches) parts.builder.append(batch, 0, batch.length)
-    const seal = sealTrailer(crypto, { ...parts, endOffset: offset(40), compacted: true })
+    const range40 = { endOffset: offset(40), cleanedTo: offset(40), maxEpoch: leaderEpoch(0) }
+    const seal = sealTrailer(crypto, { ...parts, compacted: range40 })
     const file = new MemoryFile(joined([...batches, seal]))
     expect(await verifySegment(crypto, file)).toEqual([])
     const range = await (await open(file.bytes)).positionOf(offset(9))
@@ -269,7 +271,8 @@ describe('verifySegment()', () => {
     for (const batch of built.batches) wrong.append(batch, 0, batch.length)
     wrong.recordCount++
     wrong.minTimestamp--
-    const trailer = sealTrailer(crypto, { ...built, builder: wrong, endOffset: offset(5_000) })
+    wrong.endOffset = offset(5_000)
+    const trailer = sealTrailer(crypto, { ...built, builder: wrong })
     const findings = await verifySegment(crypto, new MemoryFile(joined([built.data, trailer])))
     expect(findings.map((finding) => finding.text.split(' ').at(-1))).toEqual([
       'recordCount',

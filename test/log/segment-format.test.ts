@@ -46,14 +46,15 @@ describe('encodeTrailer()', () => {
   it('is read back by decodeFooter(), unknown kinds of sections too', () => {
     fc.assert(
       fc.property(anyState, anySections, fc.boolean(), (state, sections, compacted) => {
-        const parts = { state, sections, compacted, indexInterval: 65_536 }
+        const cleanedTo = compacted ? state.endOffset : offset(0)
+        const parts = { state, sections, compacted, cleanedTo, indexInterval: 65_536 }
         const trailer = encodeTrailer(crypto, parts)
         const file = joined([new Uint8Array(state.dataLength), trailer])
         const footer = decodeFooter(crypto, file.subarray(-4096), file.length)
         const { baseOffset, endOffset, dataLength, batchCount, recordCount, maxEpoch } = state
         const { minTimestamp, maxTimestamp } = state
         expect(footer).toMatchObject({ baseOffset, endOffset, dataLength, batchCount, recordCount })
-        expect(footer).toMatchObject({ minTimestamp, maxTimestamp, maxEpoch, compacted })
+        expect(footer).toMatchObject({ minTimestamp, maxTimestamp, maxEpoch, compacted, cleanedTo })
         expect(looksSealed(file)).toBe(true)
         expect(footer.sections.length).toBe(sections.length)
         footer.sections.forEach((place, i) => {

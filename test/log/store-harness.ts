@@ -54,6 +54,7 @@ export const settings = (change: Partial<LogSettings> = {}): LogSettings => ({
   retentionBytes: -1,
   retentionMs: -1,
   deletes: true,
+  compaction: null,
   flushMs: 100,
   flushBytes: 64 * KIB,
   producerExpirationMs: 86_400_000,

@@ -109,7 +109,7 @@ export class DiskReader {
       }
       // A batch that straddles the window's end is read from its own start, a large one whole.
       size = Math.max(WINDOW_BYTES, alignUp(DIRECT_ALIGNMENT - span, DIRECT_ALIGNMENT))
-      this.forget(segment.path, alignDown(next, DIRECT_ALIGNMENT))
+      this.forget(segment.readKey, alignDown(next, DIRECT_ALIGNMENT))
       if (before.next === next && before.size >= size && before.limit === limit) {
         throw new OperatingError('corrupt', `Cannot read a batch at ${next} of ${segment.path}`)
       }
@@ -202,7 +202,7 @@ export class DiskReader {
 
   #find(segment: Segment, position: number, size: number, limit: number): Window | null {
     const from = alignDown(position, DIRECT_ALIGNMENT)
-    const window = this.#windows.get(`${segment.path}:${from}`)
+    const window = this.#windows.get(`${segment.readKey}:${from}`)
     if (window === undefined || window.memory.length < size) return null
     // The file has grown since: what the window lacks is now there.
     if (window.filled > 0 && window.filled < window.memory.length && from + window.filled < limit) {
@@ -224,7 +224,7 @@ export class DiskReader {
     const from = alignDown(position, DIRECT_ALIGNMENT)
     const loose = size > WINDOW_BYTES
     const memory = loose ? pageAlignedMemory(alignUp(size, 65536)) : this.#memory()
-    const key = `${segment.path}:${from}`
+    const key = `${segment.readKey}:${from}`
     const window: Window = {
       key,
       memory,
@@ -277,14 +277,14 @@ export class DiskReader {
   }
 
   /** Forgets the window of a file that begins at `from`, or all of them when it is going away. */
-  forget(path: string, from?: number): void {
+  forget(readKey: string, from?: number): void {
     if (from !== undefined) {
-      const window = this.#windows.get(`${path}:${from}`)
+      const window = this.#windows.get(`${readKey}:${from}`)
       if (window !== undefined) this.#drop(window)
       return
     }
     for (const window of [...this.#windows.values()]) {
-      if (window.key.startsWith(`${path}:`)) this.#drop(window)
+      if (window.key.startsWith(`${readKey}:`)) this.#drop(window)
     }
   }
 

@@ -206,6 +206,11 @@ export class SegmentBytes implements ChunkOwner {
     return this.#file.read(at, into)
   }
 
+  /** Keeps the file open until the returned function is called. */
+  hold(): Promise<() => void> {
+    return this.#file.hold()
+  }
+
   /** The file as something to read, for whoever knows its size: a sealed segment's sections. */
   source(size: number): {
     readonly path: string

@@ -68,7 +68,7 @@ export function planRetention(
   }
   if (settings.deletes) {
     const mayGo = (segment: RetentionSegment): boolean =>
-      segment.dataLength > 0 && segment.end <= limit
+      segment.end > segment.base && segment.end <= limit
     let excess = excessBytes(segments, count, settings.retentionBytes)
     for (let next = segments[count]; count < most && next !== undefined; next = segments[count]) {
       if (excess < next.dataLength || !mayGo(next)) break

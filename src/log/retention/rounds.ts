@@ -10,7 +10,7 @@ import type { Cancel, Clock } from '../../ports/clock.ts'
 export interface RoundsOptions {
   /** For reports: what it does. */
   readonly name: string
-  /** From the end of a round to the beginning of the next. */
+  /** From the end of a round to the beginning of the next; asked anew at each end. */
   readonly everyMs: number
   /** Between two slices. */
   readonly pauseMs: number
@@ -22,14 +22,17 @@ export interface RoundsOptions {
 export class Rounds {
   readonly #clock: Clock
   readonly #options: RoundsOptions
-  readonly #slice: () => Promise<boolean>
+  readonly #slice: () => Promise<boolean | number>
   #cancel: Cancel = () => undefined
   #running: Promise<void> | null = null
   #started = false
   #closed = false
 
-  /** `slice` does a bounded piece of work and tells whether the round goes on. */
-  constructor(clock: Clock, options: RoundsOptions, slice: () => Promise<boolean>) {
+  /**
+   * `slice` does a bounded piece of work and tells whether the round goes on, or after how many
+   * milliseconds it does.
+   */
+  constructor(clock: Clock, options: RoundsOptions, slice: () => Promise<boolean | number>) {
     assert(options.everyMs > 0, 'A round rests')
     this.#clock = clock
     this.#options = options
@@ -55,11 +58,14 @@ export class Rounds {
   }
 
   #run(): void {
-    const { name, everyMs, pauseMs, background } = this.#options
+    const { name, pauseMs, background } = this.#options
     this.#running = this.#slice().then(
-      (more) => this.#plan(more ? pauseMs : everyMs),
+      (more) => {
+        if (typeof more === 'number') this.#plan(more)
+        else this.#plan(more ? pauseMs : this.#options.everyMs)
+      },
       (error: unknown) => {
-        this.#plan(everyMs)
+        this.#plan(this.#options.everyMs)
         throw error
       },
     )

@@ -119,12 +119,7 @@ export class RetentionSweeper {
     this.#next = 0
     const { clock } = this.#deps
     const wallMs = clock.wallMs()
-    let newestMs = -1
-    for (const { log } of this.#round) {
-      const newest = newestOf(log)
-      // A record from the future proves that its producer's clock is wrong, and nothing else.
-      if (newest <= wallMs + FUTURE_MAX_MS) newestMs = Math.max(newestMs, newest)
-    }
+    const newestMs = newestRecordMs(this.#round, wallMs)
     this.#nowMs = this.#time.look({ wallMs, monotonicMs: clock.monotonicMs(), newestMs })
   }
 
@@ -191,6 +186,20 @@ export class RetentionSweeper {
       ...plan.reasons,
     })
   }
+}
+
+/** Newest timestamp of a record in any of the logs, ms since 1970; -1 when none has one. */
+export function newestRecordMs(
+  partitions: Iterable<{ readonly log: PartitionLog }>,
+  wallMs: number,
+): number {
+  let newestMs = -1
+  for (const { log } of partitions) {
+    const newest = newestOf(log)
+    // A record from the future proves that its producer's clock is wrong, and nothing else.
+    if (newest <= wallMs + FUTURE_MAX_MS) newestMs = Math.max(newestMs, newest)
+  }
+  return newestMs
 }
 
 /** Newest timestamp of a log, by its last two segments: the active one may be empty. */

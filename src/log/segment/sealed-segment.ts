@@ -4,7 +4,7 @@
 // It answers with byte ranges; who reads and serves the batches in them is not its business.
 import { OperatingError } from '../../base/errors.ts'
 import { Reader } from '../../base/reader.ts'
-import { alignDown, alignUp, type Offset } from '../../base/units.ts'
+import { alignDown, alignUp, offset, type LeaderEpoch, type Offset } from '../../base/units.ts'
 import { Writer } from '../../base/writer.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import { DIRECT_ALIGNMENT, pageAlignedPiece, type DiskFile } from '../../ports/disk.ts'
@@ -44,12 +44,21 @@ export interface LoadedIndex {
   readonly aborted: AbortedList
 }
 
+/** What the batches of a compacted segment do not tell any more. */
+export interface CompactedRange {
+  /** Exclusive end of the segment's offsets, whether its last batches are there or not. */
+  readonly endOffset: Offset
+  /** As in the footer. */
+  readonly cleanedTo: Offset
+  /** Newest epoch that the segment had a batch of. */
+  readonly maxEpoch: LeaderEpoch
+}
+
 /** What sealing writes behind the data. */
 export interface SealParts {
   readonly builder: SegmentBuilder
-  /** Exclusive end of the segment's offsets, where compaction removed its last batches. */
-  readonly endOffset?: Offset
-  readonly compacted?: boolean
+  /** What compaction says of the segment that it made; absent for any other. */
+  readonly compacted?: CompactedRange
   readonly aborted: AbortedList
   readonly lineage: Lineage
   /** State at the segment's end. */
@@ -59,7 +68,7 @@ export interface SealParts {
 
 /** The trailer that seals a segment: to be written at `builder.dataLength`, as the file's end. */
 export function sealTrailer(crypto: Crypto, parts: SealParts): Uint8Array {
-  const { builder, aborted, lineage, producers, hashes } = parts
+  const { builder, aborted, lineage, producers, hashes, compacted } = parts
   builder.settle()
   const section = (kind: number, encode: (to: Writer) => void): Section => {
     const to = new Writer(1024)
@@ -76,15 +85,16 @@ export function sealTrailer(crypto: Crypto, parts: SealParts): Uint8Array {
   return encodeTrailer(crypto, {
     state: {
       baseOffset: builder.baseOffset,
-      endOffset: parts.endOffset ?? builder.endOffset,
+      endOffset: compacted?.endOffset ?? builder.endOffset,
       dataLength: builder.dataLength,
       batchCount: builder.batchCount,
       recordCount: builder.recordCount,
       minTimestamp: builder.minTimestamp,
       maxTimestamp: builder.maxTimestamp,
-      maxEpoch: builder.maxEpoch,
+      maxEpoch: compacted?.maxEpoch ?? builder.maxEpoch,
     },
-    compacted: parts.compacted === true,
+    compacted: compacted !== undefined,
+    cleanedTo: compacted?.cleanedTo ?? offset(0),
     indexInterval: builder.indexInterval,
     sections,
   })

@@ -7,12 +7,13 @@
 //   footer, 128 bytes: version u16 · flags u16 · sections u32 · data length u64 · batches u64
 //   · records u64 · base i64 · end i64 · min timestamp i64 · max timestamp i64 · max epoch i32
 //   · index interval u32 · trailer length u32 · trailer crc u32 · zeros · crc u32 · magic 8 bytes
+//   The first of the zeros are, in a compacted segment, cleaned to i64.
 //
 // Unknown kinds are kept by position and skipped; an unknown version is refused. Pure.
 import { assert } from '../../base/assert.ts'
 import { FormatError } from '../../base/errors.ts'
 import { Reader } from '../../base/reader.ts'
-import { leaderEpoch, offset } from '../../base/units.ts'
+import { leaderEpoch, offset, type Offset } from '../../base/units.ts'
 import { Writer } from '../../base/writer.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { SegmentState } from './segment-builder.ts'
@@ -58,6 +59,11 @@ export interface SectionPlace {
 export interface SegmentFooter extends SegmentState {
   /** True when compaction removed records, so that offsets may skip. */
   readonly compacted: boolean
+  /**
+   * Of a compacted segment: no key of a record below this offset comes again in a record below it,
+   * in this segment or behind. 0 when the segment is not compacted.
+   */
+  readonly cleanedTo: Offset
   /** Data bytes that one index entry stands for. */
   readonly indexInterval: number
   /** Bytes behind the data, footer included. */
@@ -77,6 +83,7 @@ export interface Section {
 export interface TrailerParts {
   readonly state: SegmentState
   readonly compacted: boolean
+  readonly cleanedTo: Offset
   readonly indexInterval: number
   readonly sections: readonly Section[]
 }
@@ -124,6 +131,7 @@ function writeFooter(to: Writer, parts: TrailerParts, trailerCrc: number): void 
   to.uint32(parts.indexInterval)
   to.uint32(start + FOOTER_BYTES)
   to.uint32(trailerCrc)
+  to.int64(parts.cleanedTo)
   while (to.at < start + CRC_AT) to.uint32(0)
   to.uint32(0)
   to.bigInt64(SEGMENT_MAGIC)
@@ -168,6 +176,7 @@ export function decodeFooter(
     indexInterval: from.uint32(),
     trailerLength: from.uint32(),
     trailerCrc: from.uint32(),
+    cleanedTo: offset(from.int64()),
     compacted: (flags & FLAG_COMPACTED) !== 0,
   }
   checkFooter(footer, flags, fileSize)
@@ -184,6 +193,10 @@ function checkFooter(footer: Omit<SegmentFooter, 'sections'>, flags: number, siz
   }
   if (baseOffset < 0 || endOffset < baseOffset) {
     throw new FormatError('A segment has impossible offsets')
+  }
+  const { compacted, cleanedTo } = footer
+  if (compacted ? cleanedTo < baseOffset || cleanedTo > endOffset : cleanedTo !== 0) {
+    throw new FormatError('A segment is compacted to an impossible offset')
   }
   if (footer.batchCount < 0 || footer.recordCount < 0 || footer.indexInterval === 0) {
     throw new FormatError('A segment has impossible counts')

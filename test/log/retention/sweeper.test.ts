@@ -26,6 +26,7 @@ const settings = (over: Partial<LogSettings> = {}): LogSettings => ({
   retentionBytes: -1,
   retentionMs: 7 * DAY_MS,
   deletes: true,
+  compaction: null,
   flushMs: 100,
   flushBytes: 65_536,
   producerExpirationMs: DAY_MS,
