@@ -19,6 +19,9 @@ interface Outcome {
   readonly batches: number
   readonly acked: number
   readonly lost: number
+  /** Rounds of compaction, and records that they have removed. */
+  readonly rounds: number
+  readonly removed: number
   readonly failed: readonly string[]
 }
 
@@ -35,7 +38,9 @@ for (const { failed } of outcomes) for (const line of failed) console.log(`FAILE
 console.log(
   `${sum((one) => one.images)} crash images recovered (${images} asked for), ` +
     `${sum((one) => one.acked)} acknowledged records checked, ` +
-    `${sum((one) => one.lost)} partitions ended below what was appended`,
+    `${sum((one) => one.lost)} partitions ended below what was appended, ` +
+    `${sum((one) => one.rounds)} rounds of compaction removed ` +
+    `${sum((one) => one.removed)} records`,
 )
 const failures = sum((one) => one.failed.length)
 console.log(`${failures === 0 ? 1 : 0} passed, ${failures === 0 ? 0 : 1} failed, 0 skipped`)

@@ -202,7 +202,8 @@ export class CompactedBed {
 
   /**
    * Throws unless what can be read is a legal outcome of compaction below `cleanEnd`: records that
-   * were appended, in their order; the last value of each key; and everything from `cleanEnd` on.
+   * were appended, in their order; the last value of each key; nothing that a tombstone which is gone
+   * has deleted; and everything from `cleanEnd` on.
    */
   async check(cleanEnd: number = this.log.active.base): Promise<void> {
     checkOutcome(this.all, await this.records(), { start: this.log.logStart, cleanEnd })
@@ -228,6 +229,13 @@ export function checkOutcome(
   const there = new Set(read.map((record) => record.offset))
   const newest = new Map<string | null, Seen>()
   for (const record of appended) if (record.offset >= at.start) newest.set(record.key, record)
+  for (const record of read) {
+    const last = newest.get(record.key)
+    // A tombstone goes after all that it has deleted.
+    if (record.key !== null && last !== undefined && !there.has(last.offset)) {
+      throw new Error(`Offset ${record.offset} of key ${record.key} outlives its tombstone`)
+    }
+  }
   for (const record of appended) {
     if (record.offset < at.start) continue
     const isTail = record.offset >= at.cleanEnd
