@@ -380,6 +380,8 @@ export class PartitionLog implements JournalOwner, DirtyLog {
       const kept = this.segments.find((_, i) => (this.segments[i + 1]?.base ?? Infinity) > to)
       if (kept === undefined || kept === this.segments[0]) return
       await this.#saveStart(kept.base)
+      // Closed before it was saved: then nothing may be missing when the log is opened again.
+      if (this.#closed) return
       this.trimTo(kept.base)
       const gone: Segment[] = []
       while (this.segments.length > 1) {

@@ -5,7 +5,7 @@
 //
 //   resting ──▶ look at all partitions ──▶ (clean one)* ──▶ resting
 import { FormatError, OperatingError } from '../../base/errors.ts'
-import { MiB } from '../../base/units.ts'
+import { KiB } from '../../base/units.ts'
 import type { Offset } from '../../base/units.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
@@ -54,10 +54,10 @@ export interface CompactorOptions {
 
 /** Most partitions that one slice looks at, and bytes that it reads and writes, about. */
 const PARTITIONS_PER_SLICE = 256
-const BYTES_PER_SLICE = MiB / 2
+const BYTES_PER_SLICE = 256 * KiB
 
 /** Rest between two slices. */
-const PAUSE_MS = 10
+const PAUSE_MS = 5
 
 /** A partition for which there was no room is tried again after this long. */
 const RETRY_MS = 60_000

@@ -18,8 +18,8 @@ import {
   leaderEpochOf,
 } from '../segment/batch-view.ts'
 
-/** Bytes read at once. */
-export const WINDOW_BYTES: number = 256 * KiB
+/** Bytes read at once, and looked at before anybody else has a turn. */
+export const WINDOW_BYTES: number = 128 * KiB
 
 /** Memory for reading, shared by walks that come one after the other. */
 export class WalkMemory {

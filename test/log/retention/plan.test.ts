@@ -53,6 +53,14 @@ describe('planRetention()', () => {
     })
   })
 
+  test('drops a segment of which compaction has left nothing, with what is old behind it [D3]', () => {
+    const [, old, young] = chain([0, -1], [100, NOW - 501], [100, NOW])
+    const empty = { base: offset(0), end: offset(10), dataLength: 0, maxTimestamp: -1 }
+    const segments = [empty, old as RetentionSegment, young as RetentionSegment]
+    expect(plan(segments, { ms: 500 })).toMatchObject({ count: 2, dropBelow: 20 })
+    expect(plan(segments, { ms: 502 })).toMatchObject({ count: 0 })
+  })
+
   test('stops at the first segment that is young, whatever comes behind it [D2]', () => {
     const segments = chain([100, NOW], [100, NOW - 9_999], [100, NOW - 9_999])
     expect(plan(segments, { ms: 500 })).toMatchObject({ count: 0, dropBelow: 0, roll: false })
