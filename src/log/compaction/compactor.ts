@@ -177,7 +177,7 @@ export class Compactor {
     const settings = log.settings.compaction
     if (settings === null || log.closed || this.#uncleanable.has(log)) return null
     const { active } = log
-    if (mustRoll(active.firstAppendMs, settings, this.#nowMs)) log.roll()
+    if (!this.#deps.isFull() && mustRoll(active.firstAppendMs, settings, this.#nowMs)) log.roll()
     const moment = { nowMs: this.#nowMs, limit: limit() }
     return planCompaction(log.segments.map(viewOf), settings, moment)
   }

@@ -10,7 +10,7 @@ import { Writer } from '../../base/writer.ts'
 import { RecordCursor } from '../../record/cursor.ts'
 import * as header from '../../record/header.ts'
 import { recordsSection } from '../../record/section.ts'
-import type { RecordTools } from '../../record/section.ts'
+import type { RecordTools, Section } from '../../record/section.ts'
 
 /** Bytes that one batch's records may take once decompressed. */
 export const DECOMPRESSED_MAX: number = 256 * 1024 * 1024
@@ -52,7 +52,8 @@ export function filterBatch(
   if (base >= rules.mapEnd) return whole
   const count = header.recordCount(bytes, at)
   const source = { compression: tools.compression, decompressedMax: DECOMPRESSED_MAX }
-  const cursor = new RecordCursor(recordsSection(bytes, at, source))
+  const section = recordsSection(bytes, at, source)
+  const cursor = new RecordCursor(section)
   const horizonMs = horizonOf(bytes, at)
   const tombstonesGo = horizonMs !== null && horizonMs <= rules.nowMs
   const keep = new Uint8Array(count)
@@ -78,7 +79,7 @@ export function filterBatch(
   }
   if (removed === 0 && !setsHorizon) return whole
   const newHorizonMs = setsHorizon ? rules.horizonMs : horizonMs
-  return { bytes: rebuilt(bytes, at, keep, newHorizonMs, tools), removed }
+  return { bytes: rebuilt(bytes, at, { section, keep, horizonMs: newHorizonMs }, tools), removed }
 }
 
 /** The delete horizon of a batch in ms since 1970; null when none is set. */
@@ -98,16 +99,17 @@ function emptied(bytes: Uint8Array, at: number, tools: RecordTools): Uint8Array 
   return sealed(made, tools)
 }
 
-/** The batch with the records that `keep` marks by their index, and a horizon if there is one. */
-function rebuilt(
-  bytes: Uint8Array,
-  at: number,
-  keep: Uint8Array,
-  horizonMs: number | null,
-  tools: RecordTools,
-): Uint8Array {
-  const source = { compression: tools.compression, decompressedMax: DECOMPRESSED_MAX }
-  const section = recordsSection(bytes, at, source)
+/** What of a batch stays: the records that `keep` marks by their index, and a horizon or none. */
+interface Kept {
+  /** Its records, plain. */
+  readonly section: Section
+  readonly keep: Uint8Array
+  readonly horizonMs: number | null
+}
+
+/** The batch with the records that stay. */
+function rebuilt(bytes: Uint8Array, at: number, kept: Kept, tools: RecordTools): Uint8Array {
+  const { section, keep, horizonMs } = kept
   const cursor = new RecordCursor(section)
   const oldBase = header.baseTimestamp(bytes, at)
   const isAppend = header.timestampType(bytes, at) === 'append'

@@ -50,6 +50,7 @@ export class SegmentWalk {
   #next = 0
   #from = 0
   #filled = 0
+  #size = WINDOW_BYTES
 
   constructor(segment: Segment, crypto: Crypto, memory: WalkMemory) {
     const { sealed, base } = segment
@@ -101,8 +102,8 @@ export class SegmentWalk {
 
   /** Reads from the next batch on, a large one whole; returns what `checkBatch` says of it. */
   async #read(): Promise<number> {
-    let size = WINDOW_BYTES
     for (;;) {
+      const size = this.#size
       const from = alignDown(this.#next, DIRECT_ALIGNMENT)
       const bytes = this.#memory.take(size)
       const left = alignUp(this.#segment.dataLength - from, DIRECT_ALIGNMENT)
@@ -116,7 +117,8 @@ export class SegmentWalk {
       if (this.#filled - at < BATCH_HEADER_BYTES) return outcome
       const needed = alignUp(at + batchBytesOf(bytes, at), DIRECT_ALIGNMENT)
       if (needed <= size || needed > left) return outcome
-      size = needed
+      // The batches of one segment are much alike: the next one is read whole at once.
+      this.#size = needed
     }
   }
 

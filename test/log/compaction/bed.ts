@@ -202,8 +202,8 @@ export class CompactedBed {
 
   /**
    * Throws unless what can be read is a legal outcome of compaction below `cleanEnd`: records that
-   * were appended, in their order; the last value of each key; nothing that a tombstone which is gone
-   * has deleted; and everything from `cleanEnd` on.
+   * were appended, in their order; the last value of each key; nothing that has been deleted by a
+   * tombstone which is gone; and everything from `cleanEnd` on.
    */
   async check(cleanEnd: number = this.log.active.base): Promise<void> {
     checkOutcome(this.all, await this.records(), { start: this.log.logStart, cleanEnd })
