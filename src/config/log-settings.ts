@@ -58,7 +58,7 @@ const others: readonly Setting[] = [
   int('log.cleaner.io.buffer.size', 524_288, 'Memory for reading and writing.', {
     min: 0,
     dynamic: true,
-    noEffect: 'Compaction reads pieces of 128 KiB, or whole batches if they are larger.',
+    noEffect: 'Compaction reads pieces of 64 KiB, or whole batches if they are larger.',
   }),
   int('log.cleaner.threads', 1, 'Threads that compact.', {
     min: 1,

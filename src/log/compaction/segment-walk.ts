@@ -19,7 +19,7 @@ import {
 } from '../segment/batch-view.ts'
 
 /** Bytes read at once, and looked at before anybody else has a turn. */
-export const WINDOW_BYTES: number = 128 * KiB
+export const WINDOW_BYTES: number = 64 * KiB
 
 /** Memory for reading, shared by walks that come one after the other. */
 export class WalkMemory {
