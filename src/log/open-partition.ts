@@ -88,9 +88,13 @@ export class PartitionOpening {
       .filter((name) => /^\d{20}\.seg$/.test(name))
       .map((name) => offset(Number(name.slice(0, 20))))
     bases.sort((a, b) => a - b)
-    // Segments wholly below the log start were removed; a power cut may have brought them back.
+    // Segments wholly below the log start were removed; a power cut may have brought them back. The
+    // next one's base does not tell where one ends: it may be of those that compaction replaced.
     while (bases.length > 1 && must(bases[1], 'A second base') <= this.#logStart) {
-      await this.#removeSegment(must(bases.shift(), 'A first base'))
+      const first = must(bases[0], 'A first base')
+      if (((await this.#opener.endOf(first)) ?? 0) > this.#logStart) break
+      await this.#removeSegment(first)
+      bases.shift()
     }
     for (const name of names) {
       if (isUnfinished(name)) await this.#host.disk.remove(`${directory}/${name}`)

@@ -21,3 +21,11 @@ test('A compacted log recovers from every legal crash state', async () => {
   expect(counts.rounds).toBeGreaterThan(3)
   expect(counts.removed).toBeGreaterThan(100)
 }, 600_000)
+
+test.each([
+  // The log start lay inside a compacted segment, and one that it had replaced came back: the
+  // compacted one was taken for removed.
+  121, 185,
+])('Seed %i, which once lost a compacted segment, recovers', async (seed) => {
+  await liveCompacted(new Prng(seed), COMPACTED_SHAPE, noCompactedCounts())
+})
