@@ -11,15 +11,9 @@ import { CODECS } from '../../../src/ports/compression.ts'
 import { Scheduler } from '../../sim/clock.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { MODES } from '../store-harness.ts'
+import type { LifeShape } from '../crash-checks.ts'
 import type { Seen } from './bed.ts'
 import { CompactedBed, checkOutcome, compacted } from './bed.ts'
-
-/** How much of a life is lived. */
-export interface CompactedShape {
-  readonly lives: number
-  readonly acts: number
-  readonly images: number
-}
 
 /** What happened, so that a run can show that it was not idle. */
 export interface CompactedCounts {
@@ -31,7 +25,7 @@ export interface CompactedCounts {
 }
 
 /** The lives that the test and the lane live. */
-export const COMPACTED_SHAPE: CompactedShape = { lives: 3, acts: 90, images: 10 }
+export const COMPACTED_SHAPE: LifeShape = { lives: 3, acts: 90, images: 10 }
 
 /** Before the first life. */
 export const noCompactedCounts = (): CompactedCounts => ({
@@ -56,7 +50,7 @@ interface Known {
 /** Lives one life; throws at the first broken promise. */
 export async function liveCompacted(
   prng: Prng,
-  shape: CompactedShape,
+  shape: LifeShape,
   counts: CompactedCounts,
 ): Promise<void> {
   const scheduler = new Scheduler()
