@@ -102,6 +102,20 @@ export class Reader {
     throw new FormatError('A varint is longer than 32 bits')
   }
 
+  /** Unsigned LEB128 below 2^53: an offset, a size. */
+  uvarlong(): number {
+    let value = 0
+    for (let shift = 0; shift < 56; shift += 7) {
+      const byte = this.uint8()
+      value += (byte & 0x7f) * 2 ** shift
+      if (byte < 0x80) {
+        if (!Number.isSafeInteger(value)) throw new FormatError('A varint is longer than 53 bits')
+        return value
+      }
+    }
+    throw new FormatError('A varint is longer than 53 bits')
+  }
+
   /** Zigzag varint of at most 32 bits. */
   varint(): number {
     const raw = this.uvarint()

@@ -111,6 +111,12 @@ export class Writer {
 
   /** Unsigned LEB128 of at most 32 bits. */
   uvarint(value: number): void {
+    assert(value <= 0xffffffff, 'A uvarint has at most 32 bits')
+    this.uvarlong(value)
+  }
+
+  /** Unsigned LEB128 of a safe integer that is not negative. */
+  uvarlong(value: number): void {
     let rest = value
     while (rest > 0x7f) {
       this.uint8((rest % 128) | 0x80)

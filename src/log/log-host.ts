@@ -8,6 +8,7 @@ import type { BatchCursor } from './cache/batch-cursor.ts'
 import type { Journal } from './journal/journal.ts'
 import type { IndexCache } from './segment/sealed-segment.ts'
 import type { SegmentHost } from './cache/segment-bytes.ts'
+import type { LogStarts } from './log-start.ts'
 
 /** When an append counts as held by this replica. */
 export type AckAfter = 'fsync' | 'write' | 'memory'
@@ -89,6 +90,6 @@ export interface LogHost extends SegmentHost {
   markDirty(log: DirtyLog): void
   /** Watches over work that nobody waits for. */
   background(name: string, work: Promise<void>): void
-  /** Makes a log start offset durable that no segment boundary shows. */
-  saveLogStart(identity: PartitionIdentity, start: Offset): Promise<void>
+  /** Makes durable where a log starts that no segment boundary shows. */
+  saveLogStart(identity: PartitionIdentity, starts: LogStarts): Promise<void>
 }

@@ -23,7 +23,7 @@ import { Directories } from './directories.ts'
 import { Journal } from './journal/journal.ts'
 import type { DirtyLog, LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
 import { partitionDirectory } from './log-host.ts'
-import { saveLogStart } from './log-start.ts'
+import { type LogStarts, saveLogStart } from './log-start.ts'
 import { LazyFlush } from './cache/lazy-flush.ts'
 import { openPartition } from './open-partition.ts'
 import { registerGauges } from './log-gauges.ts'
@@ -279,10 +279,10 @@ export class LogStore implements LogHost {
     void watched.finally(() => this.#background.delete(watched))
   }
 
-  async saveLogStart(identity: PartitionIdentity, start: Offset): Promise<void> {
+  async saveLogStart(identity: PartitionIdentity, starts: LogStarts): Promise<void> {
     const directory = partitionDirectory(identity)
     await this.directories.make(directory)
-    await saveLogStart(this.disk, directory, start)
+    await saveLogStart(this.disk, directory, starts)
   }
 
   onWriteFailure(segment: SegmentBytes, error: unknown): void {

@@ -15,7 +15,7 @@ import { FrameKind } from './journal/journal-format.ts'
 import { SET_ASIDE_NAME, readSetAside, removeSetAside } from './journal/set-aside.ts'
 import type { LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
 import { partitionDirectory } from './log-host.ts'
-import { loadLogStart } from './log-start.ts'
+import { type LogStarts, loadLogStart } from './log-start.ts'
 import { isUnfinished } from './compaction/cleaned-file.ts'
 import { PartitionLog } from './partition-log.ts'
 import { PartitionState } from './state/partition-state.ts'
@@ -46,7 +46,7 @@ export class PartitionOpening {
   #pending: Offset[] = []
   /** Where valid batches end in the last segment although others follow; null when none do. */
   #hole: Hole | null = null
-  #logStart: Offset = offset(0)
+  #starts: LogStarts = { log: offset(0), local: offset(0) }
   /** Whether frames are kept beside the segments from an opening that failed. */
   readonly #hasKept: boolean
 
@@ -83,16 +83,17 @@ export class PartitionOpening {
   }
 
   async #readDirectory(directory: string, names: readonly string[]): Promise<void> {
-    this.#logStart = await loadLogStart(this.#host.disk, directory, names)
+    this.#starts = await loadLogStart(this.#host.disk, directory, names)
     const bases = names
       .filter((name) => /^\d{20}\.seg$/.test(name))
       .map((name) => offset(Number(name.slice(0, 20))))
     bases.sort((a, b) => a - b)
-    // Segments wholly below the log start were removed; a power cut may have brought them back. The
-    // next one's base does not tell where one ends: it may be of those that compaction replaced.
-    while (bases.length > 1 && must(bases[1], 'A second base') <= this.#logStart) {
+    // Segments wholly below the local start were removed; a power cut may have brought them back.
+    // The next one's base does not tell where one ends: it may be of those that compaction
+    // replaced.
+    while (bases.length > 1 && must(bases[1], 'A second base') <= this.#starts.local) {
       const first = must(bases[0], 'A first base')
-      if (((await this.#opener.endOf(first)) ?? 0) > this.#logStart) break
+      if (((await this.#opener.endOf(first)) ?? 0) > this.#starts.local) break
       await this.#removeSegment(first)
       bases.shift()
     }
@@ -114,7 +115,7 @@ export class PartitionOpening {
   }
 
   get #end(): Offset {
-    return this.#segments.at(-1)?.end ?? this.#logStart
+    return this.#segments.at(-1)?.end ?? this.#starts.local
   }
 
   async #removeSegment(base: Offset): Promise<void> {
@@ -176,7 +177,7 @@ export class PartitionOpening {
       return
     }
     if (this.#endsBelow(frame)) await this.#removeLeftovers()
-    if (this.#beheaded(frame) && endOfBatches(payload) <= this.#logStart) return
+    if (this.#beheaded(frame) && endOfBatches(payload) <= this.#starts.local) return
     let segment = this.#segments.at(-1)
     // The frame's own segment was sealed, and then replaced together with those before it.
     if (segment?.sealed?.footer.compacted === true && frame.segmentBase < segment.end) return
@@ -216,7 +217,9 @@ export class PartitionOpening {
   #endsBelow(frame: Frame): boolean {
     const before = this.#segments.at(-1)
     return (
-      before !== undefined && before.end < frame.segmentBase && frame.segmentBase <= this.#logStart
+      before !== undefined &&
+      before.end < frame.segmentBase &&
+      frame.segmentBase <= this.#starts.local
     )
   }
 
@@ -261,7 +264,7 @@ export class PartitionOpening {
     const base = offset(frame.segmentBase)
     const before = this.#segments.at(-1)
     // Everything before this frame was skipped or applied, so the segment before is complete.
-    const follows = before === undefined ? base <= this.#logStart : base === before.end
+    const follows = before === undefined ? base <= this.#starts.local : base === before.end
     if (!follows || (before === undefined && frame.position > 0)) {
       throw this.#damaged(segmentPath(this.identity, base), this.#end, frame.baseOffset)
     }
@@ -303,20 +306,23 @@ export class PartitionOpening {
     for (const segment of this.#segments.slice(0, -1)) await this.#finishSegment(segment)
     const last = this.#segments.at(-1)
     if (last === undefined) {
-      this.#segments.push(Segment.create(this.#host, this.identity, this.#logStart))
-    } else if (last.end < this.#logStart) {
+      this.#segments.push(Segment.create(this.#host, this.identity, this.#starts.local))
+    } else if (last.end < this.#starts.local) {
       // Records were deleted that had not been durable: their offsets are used up all the same.
       await this.#removeLeftovers()
-      this.#segments.push(Segment.create(this.#host, this.identity, this.#logStart))
+      this.#segments.push(Segment.create(this.#host, this.identity, this.#starts.local))
     } else if (last.sealed !== null) {
       this.#segments.push(Segment.create(this.#host, this.identity, last.end))
     }
     const first = must(this.#segments[0], 'A log has a segment')
     const nextOffset = must(this.#segments.at(-1), 'A log has a segment').end
+    const localStart = offset(Math.max(this.#starts.local, first.base))
+    const isArchived = this.#starts.log < this.#starts.local
     return new PartitionLog(this.#host, this.identity, this.#settings, {
       segments: this.#segments,
       state: this.#state,
-      logStart: offset(Math.max(this.#logStart, first.base)),
+      logStart: isArchived ? this.#starts.log : localStart,
+      localStart,
       nextOffset,
       persistedEnd: first.base,
     })

@@ -18,6 +18,7 @@ import type { Journal } from './journal/journal.ts'
 import type { JournalOwner } from './journal/journal-file.ts'
 import { FrameKind, uuidBytes } from './journal/journal-format.ts'
 import type { DirtyLog, LogHost, LogSettings, PartitionIdentity } from './log-host.ts'
+import { LogBounds, type LogStarts } from './log-start.ts'
 import { Segment } from './segment.ts'
 import type { PartitionState } from './state/partition-state.ts'
 import type { SegmentBytes } from './cache/segment-bytes.ts'
@@ -41,7 +42,7 @@ export class PartitionLog implements JournalOwner, DirtyLog {
   #settings: LogSettings
   /** All segments, ascending; the last is active. */
   readonly segments: Segment[]
-  #logStart: Offset
+  readonly #bounds: LogBounds
   #nextOffset: Offset
   #epoch: LeaderEpoch
   #persistedEnd: Offset
@@ -53,7 +54,6 @@ export class PartitionLog implements JournalOwner, DirtyLog {
   /** Parts of segment files that may be written once the journal holds the log up to `end`. */
   #awaited: { readonly bytes: SegmentBytes; readonly to: number; readonly end: Offset }[] = []
   #wanted: LogSettings | null = null
-  #savedStart: Promise<void> = Promise.resolve()
   /** Ends when segments are replaced or dropped no more. */
   #changing: Promise<void> = Promise.resolve()
   /** Whoever compacts this log: is ended before its files are closed. */
@@ -76,19 +76,22 @@ export class PartitionLog implements JournalOwner, DirtyLog {
       readonly segments: Segment[]
       readonly state: PartitionState
       readonly logStart: Offset
+      readonly localStart: Offset
       readonly nextOffset: Offset
       readonly persistedEnd: Offset
     },
   ) {
     assert(opened.segments.length > 0, 'A partition log has an active segment')
-    assert(opened.logStart <= opened.nextOffset, 'A log does not start behind its end')
+    assert(opened.localStart <= opened.nextOffset, 'A log does not start behind its end')
     this.host = host
     this.identity = identity
     this.#topicIdBytes = uuidBytes(identity.topicId)
     this.#settings = settings
     this.segments = opened.segments
     this.state = opened.state
-    this.#logStart = opened.logStart
+    this.#bounds = new LogBounds({ log: opened.logStart, local: opened.localStart }, (starts) =>
+      this.#closed ? Promise.resolve() : host.saveLogStart(identity, starts),
+    )
     this.#nextOffset = opened.nextOffset
     this.#persistedEnd = opened.persistedEnd
     this.#epoch = opened.state.lineage.latestEpoch ?? leaderEpoch(0)
@@ -97,9 +100,14 @@ export class PartitionLog implements JournalOwner, DirtyLog {
     if (settings.ackAfter !== 'memory') this.active.bytes.restrict(this.#stagedTo)
   }
 
-  /** First offset that is kept. */
+  /** First offset that is kept, here or in the archive. */
   get logStart(): Offset {
-    return this.#logStart
+    return this.#bounds.log
+  }
+
+  /** First offset that is kept here. What lies below, down to the log start, is archived. */
+  get localStart(): Offset {
+    return this.#bounds.local
   }
 
   /** Exclusive end of what was appended. */
@@ -352,37 +360,39 @@ export class PartitionLog implements JournalOwner, DirtyLog {
    */
   async advanceLogStart(to: Offset): Promise<void> {
     assert(to <= this.#nextOffset, 'The log start stays at or below the end')
-    if (to <= this.#logStart) return
-    await this.#saveStart(to)
-    this.trimTo(to)
-    this.state.truncateFront(this.#logStart)
+    if (to <= this.logStart) return
+    await this.#bounds.save({ log: to, local: to })
+    this.#bounds.raise({ log: to, local: to })
+    this.state.truncateFront(this.logStart)
     await this.dropSegmentsBelow(to)
   }
 
-  /** Makes a log start durable; one at a time, and never a lower one after a higher. */
-  #saveStart(to: Offset): Promise<void> {
-    const before = this.#savedStart
-    this.#savedStart = before
-      .catch(() => undefined)
-      .then(async () => {
-        if (this.#closed || to <= this.#logStart) return
-        await this.host.saveLogStart(this.identity, to)
-      })
-    return this.#savedStart
+  /** Removes sealed segments whose offsets all lie below `to`, which is then the log start. */
+  dropSegmentsBelow(to: Offset): Promise<void> {
+    return this.#drop(to, (base) => ({ log: base, local: base }))
   }
 
   /**
-   * Removes sealed segments whose offsets all lie below `to`. The start is made durable first: a
-   * power cut may bring removed files back, and may leave nothing else to tell the next offset.
+   * Removes sealed segments whose offsets all lie below `to` from this disk. The caller vouches for
+   * it that the archive has them; the log start stays where it is.
    */
-  async dropSegmentsBelow(to: Offset): Promise<void> {
+  dropArchivedBelow(to: Offset): Promise<void> {
+    return this.#drop(to, (base) => ({ log: this.logStart, local: base }))
+  }
+
+  /**
+   * The starts are made durable first: a power cut may bring removed files back, and may leave
+   * nothing else to tell the next offset.
+   */
+  async #drop(to: Offset, startsFor: (base: Offset) => LogStarts): Promise<void> {
     await this.alone(async () => {
       const kept = this.segments.find((_, i) => (this.segments[i + 1]?.base ?? Infinity) > to)
       if (kept === undefined || kept === this.segments[0]) return
-      await this.#saveStart(kept.base)
+      const starts = startsFor(kept.base)
+      await this.#bounds.save(starts)
       // Closed before it was saved: then nothing may be missing when the log is opened again.
       if (this.#closed) return
-      this.trimTo(kept.base)
+      this.#bounds.raise(starts)
       const gone: Segment[] = []
       while (this.segments.length > 1) {
         const next = must(this.segments[1], 'A second segment')
@@ -400,11 +410,6 @@ export class PartitionLog implements JournalOwner, DirtyLog {
     return run
   }
 
-  /** Sets the log start when retention has dropped the segments below it. */
-  trimTo(to: Offset): void {
-    if (to > this.#logStart) this.#logStart = to
-  }
-
   /** Writes everything to its segment with an end mark, so that the next open needs no scan. */
   async close(): Promise<void> {
     if (this.#closed) return
@@ -420,7 +425,7 @@ export class PartitionLog implements JournalOwner, DirtyLog {
     await this.compacting?.abort()
     for (const segment of [...this.segments]) await segment.close()
     await this.#persisting?.catch(() => undefined)
-    await this.#savedStart.catch(() => undefined)
+    await this.#bounds.settle()
   }
 }
 

@@ -46,7 +46,7 @@ export class PartitionReader {
    * Synchronous when they are cached.
    */
   read(from: Offset, limits: ReadLimits): LogRead | Promise<LogRead> {
-    assert(from >= this.#log.logStart, 'A read begins in the log')
+    assert(from >= this.#log.localStart, 'A read begins in what is here')
     if (from >= limits.end) {
       // A reader at the tail will ask for this offset again: remember where it will stand.
       const active = this.#log.active
@@ -174,14 +174,14 @@ export class PartitionReader {
       read = await this.#fromFile(segment, from, limits)
     } catch (error) {
       // Compaction has put another in its place, which has what is left of the same offsets.
-      const replaced = segment.removed && !this.#log.closed && from >= this.#log.logStart
+      const replaced = segment.removed && !this.#log.closed && from >= this.#log.localStart
       if (!replaced || this.#segmentOf(from) === segment) throw error
       return this.read(from, limits)
     }
     const isEnd = read.bytes === 0 && read.endPosition >= segment.dataLength
     if (!isEnd || segment === this.#log.active) return read
     // Compaction has removed the segment's last batches: the next one is in a later segment.
-    return this.read(offset(Math.max(segment.end, this.#log.logStart)), limits)
+    return this.read(offset(Math.max(segment.end, this.#log.localStart)), limits)
   }
 
   async #fromFile(segment: Segment, from: Offset, limits: ReadLimits): Promise<DiskRead> {

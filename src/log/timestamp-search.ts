@@ -32,16 +32,16 @@ export async function findTimestamp(
   end: Offset,
 ): Promise<FoundRecord | null> {
   for (const segment of [...log.segments]) {
-    if (segment.end <= log.logStart || segment.maxTimestamp < timestampMs) continue
+    if (segment.end <= log.localStart || segment.maxTimestamp < timestampMs) continue
     const index = await indexOf(log, segment)
     if (index === null) return findTimestamp(log, reader, tools, timestampMs, end)
     const entry = index.firstReaching(timestampMs)
     if (entry < 0) continue
-    const start = offset(Math.max(index.offsetAt(entry), log.logStart))
+    const start = offset(Math.max(index.offsetAt(entry), log.localStart))
     const found = await scan(reader, start, end, (bytes, at) => {
       if (header.maxTimestamp(bytes, at) < timestampMs) return null
       const source = { compression: tools.compression, decompressedMax: DECOMPRESSED_MAX }
-      return findTimestampInBatch(bytes, at, timestampMs, source, log.logStart)
+      return findTimestampInBatch(bytes, at, timestampMs, source, log.localStart)
     })
     if (found !== null) return found
   }
@@ -57,29 +57,29 @@ export async function findMaxTimestamp(
 ): Promise<FoundRecord | null> {
   let largest = -1
   for (const segment of log.segments) {
-    if (segment.end > log.logStart) largest = Math.max(largest, segment.maxTimestamp)
+    if (segment.end > log.localStart) largest = Math.max(largest, segment.maxTimestamp)
   }
   if (largest < 0) return null
   const source = { compression: tools.compression, decompressedMax: DECOMPRESSED_MAX }
   for (const segment of [...log.segments]) {
-    if (segment.end <= log.logStart || segment.maxTimestamp < largest) continue
+    if (segment.end <= log.localStart || segment.maxTimestamp < largest) continue
     const index = await indexOf(log, segment)
     if (index === null) return findMaxTimestamp(log, reader, tools, end)
     const entry = index.firstReaching(largest)
     if (entry < 0) continue
-    const start = offset(Math.max(index.offsetAt(entry), log.logStart))
+    const start = offset(Math.max(index.offsetAt(entry), log.localStart))
     const found = await scan(reader, start, end, (bytes, at) => {
       if (header.maxTimestamp(bytes, at) < largest) return null
-      const hit = maxTimestampInBatch(bytes, at, source, log.logStart)
+      const hit = maxTimestampInBatch(bytes, at, source, log.localStart)
       return hit?.timestampMs === largest ? hit : null
     })
     if (found !== null) return found
   }
   // The record that the segments remember lies outside of what may be read: look at all that is in.
   let best: FoundRecord | null = null
-  await scan(reader, log.logStart, end, (bytes, at) => {
+  await scan(reader, log.localStart, end, (bytes, at) => {
     if (best !== null && header.maxTimestamp(bytes, at) <= best.timestampMs) return null
-    const hit = maxTimestampInBatch(bytes, at, source, log.logStart)
+    const hit = maxTimestampInBatch(bytes, at, source, log.localStart)
     if (hit === null || (best !== null && hit.timestampMs <= best.timestampMs)) return null
     best = { ...hit, leaderEpoch: header.leaderEpoch(bytes, at) }
     return null

@@ -18,6 +18,8 @@ export function createCrypto(options: { readonly native?: boolean } = {}): Crypt
   return {
     crc32c: native === null ? crc32cInScript : mixed(native),
     sha256,
+    digest: async (bytes) =>
+      new Uint8Array(await nodeCrypto.webcrypto.subtle.digest('SHA-256', bytes as BufferSource)),
     randomBytes: (count) => Uint8Array.from(nodeCrypto.randomBytes(count)),
     random: Math.random,
     uuid: nodeCrypto.randomUUID,

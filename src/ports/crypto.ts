@@ -9,6 +9,11 @@ export interface Crypto {
   crc32c(bytes: Uint8Array, seed?: number): number
   /** SHA-256, 32 bytes. */
   sha256(bytes: Uint8Array): Uint8Array
+  /**
+   * The same of a large piece, on another thread where there is one: a MiB takes half a
+   * millisecond, which clients need not wait for. The bytes must not change until it settles.
+   */
+  digest(bytes: Uint8Array): Promise<Uint8Array>
   /** `count` unpredictable bytes. */
   randomBytes(count: number): Uint8Array
   /** A random float in [0, 1), for jitter: not for secrets. */

@@ -171,7 +171,7 @@ describe('dump', () => {
     expect(found[0]).toMatchObject({ what: 'snapshot' })
     const disk = await openDisk(folder)
     await disk.makeDirectory('start')
-    await saveLogStart(disk, 'start', offset(2 ** 40 + 7))
+    await saveLogStart(disk, 'start', { log: offset(2 ** 40 + 7), local: offset(2 ** 40 + 7) })
     const start = join(folder, 'start/log-start')
     expect(await rows(start)).toEqual([{ what: 'log-start', offset: 2 ** 40 + 7 }])
     await expectDamage(await damaged(start, 9))

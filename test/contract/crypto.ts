@@ -37,6 +37,15 @@ export function cryptoContract(name: string, make: () => Crypto): void {
       expect(hex(crypto.sha256(new TextEncoder().encode('abc')))).toMatch(/^ba7816bf/)
     })
 
+    test('digest() gives what sha256() does, of views and of nothing too', async () => {
+      const memory = Uint8Array.from({ length: 3000 }, (_, i) => i * 7)
+      for (const view of [memory, memory.subarray(5, 2000), memory.subarray(0, 0)]) {
+        const digest = await crypto.digest(view)
+        expect(digest.constructor).toBe(Uint8Array)
+        expect(digest).toEqual(crypto.sha256(view))
+      }
+    })
+
     test('randomBytes() gives as many as asked, and others each time', () => {
       expect(crypto.randomBytes(0)).toHaveLength(0)
       expect(crypto.randomBytes(33)).toHaveLength(33)

@@ -10,6 +10,7 @@ import type { DiskFile } from '../../src/ports/disk.ts'
 export const crypto: Crypto = {
   crc32c: (bytes, seed = 0) => crc32c(bytes, seed),
   sha256: (bytes) => Uint8Array.from(createHash('sha256').update(bytes).digest()),
+  digest: (bytes) => Promise.resolve(crypto.sha256(bytes)),
   randomBytes: (count) => new Uint8Array(count),
   random: () => 0.5,
   uuid: () => '00000000-0000-4000-8000-000000000000',

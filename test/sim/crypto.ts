@@ -6,6 +6,7 @@ import type { Crypto } from '../../src/ports/crypto.ts'
 export const simCrypto = (prng: Prng, real: Pick<Crypto, 'crc32c' | 'sha256'>): Crypto => ({
   crc32c: (bytes, seed) => real.crc32c(bytes, seed),
   sha256: (bytes) => real.sha256(bytes),
+  digest: (bytes) => Promise.resolve(real.sha256(bytes)),
   randomBytes: (count) => prng.bytes(count),
   random: () => prng.float(),
   uuid: () => {

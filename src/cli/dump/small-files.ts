@@ -26,12 +26,13 @@ export const metaDecoder: FileDecoder = {
 export const logStartDecoder: FileDecoder = {
   name: 'log start',
   matches: (name, head) =>
-    name === 'log-start' || (head.length >= 16 && int32At(head, 0) === 0x534c5331),
+    name === 'log-start' || (head.length >= 16 && (int32At(head, 0) & ~3) === 0x534c5330),
   dump: (path) =>
     dumpWhole(path, LOG_START_BYTES_MAX, (bytes) => {
       const start = decodeLogStart(bytes)
       if (start === null) throw new FormatError('the log start does not verify')
-      return { what: 'log-start', offset: start }
+      const archived = start.log < start.local ? { local: start.local } : {}
+      return { what: 'log-start', offset: start.log, ...archived }
     }),
 }
 

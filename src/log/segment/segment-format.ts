@@ -25,7 +25,8 @@ export const SEGMENT_MAGIC = 0x5354524154534547n
 /** Version of the format that this code writes, and the only one it reads. */
 export const SEGMENT_VERSION = 1
 
-const TABLE_ENTRY_BYTES = 24
+/** Bytes of a section's line in the table. */
+export const SECTION_ROW_BYTES = 24
 const SECTIONS_MAX = 64
 const CRC_AT = FOOTER_BYTES - 12
 const FLAG_COMPACTED = 1
@@ -92,7 +93,7 @@ export interface TrailerParts {
 export function encodeTrailer(crypto: Crypto, parts: TrailerParts): Uint8Array {
   const { state, sections } = parts
   assert(sections.length <= SECTIONS_MAX, 'A segment has few sections')
-  const size = sections.reduce((sum, section) => sum + section.bytes.length + TABLE_ENTRY_BYTES, 0)
+  const size = sections.reduce((sum, section) => sum + section.bytes.length + SECTION_ROW_BYTES, 0)
   const to = new Writer(size + FOOTER_BYTES)
   for (const section of sections) to.raw(section.bytes)
   const table = to.at
@@ -158,7 +159,7 @@ export function decodeFooter(
   if (from.uint16() !== SEGMENT_VERSION) throw new FormatError('A segment has an unknown version')
   const flags = from.uint16()
   const count = from.uint32()
-  const tableAt = start - count * TABLE_ENTRY_BYTES
+  const tableAt = start - count * SECTION_ROW_BYTES
   if (count > SECTIONS_MAX || tableAt < 0) throw new FormatError('A segment table does not fit')
   const crc = new Reader(tailView, start + CRC_AT).uint32()
   if (crypto.crc32c(tailView.subarray(tableAt, start + CRC_AT)) !== crc) {
@@ -217,7 +218,7 @@ function readTable(table: Reader, count: number, dataLength: number, end: number
     sections.push({ kind, position, length, crc })
     next += length
   }
-  if (next !== end - count * TABLE_ENTRY_BYTES) {
+  if (next !== end - count * SECTION_ROW_BYTES) {
     throw new FormatError('Segment sections do not end where their table begins')
   }
   return sections
