@@ -18,7 +18,9 @@ import type { Compression } from '../ports/compression.ts'
 import type { Crypto } from '../ports/crypto.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Network } from '../ports/network.ts'
+import type { ObjectStore } from '../ports/object-store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
+import type { Tier } from '../tier/tier.ts'
 import { servedApis } from './apis.ts'
 import { controllerPolicy } from './config-view.ts'
 import { DataDirectory } from './data-directory.ts'
@@ -33,6 +35,7 @@ import { Partitions } from './partitions.ts'
 import { ProducePath } from './kafka/produce-path.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { ResponseMemory } from './kafka/response-memory.ts'
+import { openTier, tieredPartitions } from './tiering.ts'
 import { OFFSETS_TOPIC, TopicCreator } from './topic-creator.ts'
 import { Upkeep } from './upkeep.ts'
 import { ListenerView } from './topic-view.ts'
@@ -51,6 +54,8 @@ export interface BrokerPorts {
   readonly crypto: Crypto
   readonly compression: Compression
   readonly telemetry: Telemetry
+  /** Where tiered topics are archived; null when no object store is used. */
+  readonly store: ObjectStore | null
 }
 
 /** How a broker is asked to run. */
@@ -75,6 +80,7 @@ export class Broker {
   #partitions: Partitions | null = null
   #cancelExpiry: Cancel = () => undefined
   #upkeep: Upkeep | null = null
+  #tier: Tier | null = null
   #address = { host: '', port: 0 }
   #ready = false
   #failure: Error | null = null
@@ -173,8 +179,10 @@ export class Broker {
       (error) => this.#fail(error),
     )
     this.#store = store
+    this.#tier = openTier(this.#ports, settings, (name, work) => this.#background(name, work))
     const partitions = new Partitions({
       store,
+      tier: this.#tier,
       tools,
       settings,
       nodeId,
@@ -258,6 +266,7 @@ export class Broker {
     const tools = { crypto, compression }
     this.#upkeep = new Upkeep(partitions, { clock, telemetry, tools }, () => metadata.image())
     this.#background('upkeep', this.#upkeep.start(settings))
+    this.#tier?.start(() => tieredPartitions(partitions))
     this.#ready = true
   }
 
@@ -396,6 +405,7 @@ export class Broker {
     await attempt(() => this.#listener?.close())
     this.#groups?.close()
     await attempt(() => this.#upkeep?.close())
+    await attempt(() => this.#tier?.close())
     await attempt(() => this.#store?.close())
     await attempt(() => this.#metadata?.close())
     await attempt(() => this.#directory?.close(failure === null))

@@ -7,13 +7,14 @@ import type { TopicSettings } from '../config/topic-values.ts'
 import type { ClusterImage, PartitionImage, TopicImage } from '../cluster/image.ts'
 import { ErrorCode } from '../base/error-codes.ts'
 import { Reader } from '../base/reader.ts'
-import { MiB, leaderEpoch } from '../base/units.ts'
+import { MiB, leaderEpoch, type LeaderEpoch } from '../base/units.ts'
 import type { LogSettings } from '../log/log-host.ts'
 import { uuidBytes } from '../log/journal/journal-format.ts'
 import type { LogStore } from '../log/log-store.ts'
 import { PartitionReader } from '../log/partition-reader.ts'
 import type { RecordTools } from '../record/section.ts'
 import { Leader } from '../replication/leader.ts'
+import type { Tier } from '../tier/tier.ts'
 import type { TopicRules } from '../replication/topic-rules.ts'
 
 /** Topics that only the broker writes. */
@@ -51,6 +52,8 @@ export interface PartitionsDeps {
   readonly tools: RecordTools
   readonly settings: Settings
   readonly nodeId: number
+  /** Where tiered topics are archived; null when no object store is used. */
+  readonly tier: Tier | null
   /** The current metadata. */
   image(): ClusterImage
 }
@@ -174,6 +177,7 @@ export class Partitions {
       await store.remove(identity)
       return undefined
     }
+    const epoch = leaderEpoch(partition.leaderEpoch)
     const leader = new Leader(
       {
         store,
@@ -184,10 +188,25 @@ export class Partitions {
       },
       { id: topic.id, name: topic.name, index: partition.index },
       topicRules(values),
-      leaderEpoch(partition.leaderEpoch),
+      epoch,
     )
+    await this.#openTier(leader, epoch)
     topic.leaders[partition.index] = leader
     return leader
+  }
+
+  /** Gives a leader its archive, if its topic is tiered or has been. */
+  async #openTier(leader: Leader, epoch: LeaderEpoch): Promise<void> {
+    const { log } = leader
+    const wanted = log.settings.archive !== null || log.logStart < log.localStart
+    if (this.#deps.tier === null || !wanted || leader.tier !== null) return
+    const owner = {
+      topicId: leader.topicId,
+      topicName: leader.topic,
+      partition: leader.index,
+      epoch,
+    }
+    leader.tier = await this.#deps.tier.open(owner, log)
   }
 
   #values(topicId: string): TopicSettings | null {
@@ -240,8 +259,10 @@ export class Partitions {
     const values = this.#values(topicId)
     if (topic === undefined || values === null) return
     for (const leader of topic.leaders) {
-      leader?.configure(topicRules(values))
-      leader?.log.configure(logSettings(values, this.#deps.settings))
+      if (leader === undefined) continue
+      leader.configure(topicRules(values))
+      leader.log.configure(logSettings(values, this.#deps.settings))
+      this.#deps.store.background('open archive', this.#openTier(leader, leader.leaderEpoch))
     }
   }
 
@@ -267,6 +288,13 @@ function logSettings(values: TopicSettings, settings: Settings): LogSettings {
           lagMinMs: values.minCompactionLagMs,
           lagMaxMs: maxCompactionLagMs,
           dirtyRatioMin: values.minCleanableDirtyRatio,
+        }
+      : null,
+    archive: values.isArchiving
+      ? {
+          localRetentionMs: values.localRetentionMs,
+          localRetentionBytes: values.localRetentionBytes,
+          lagMaxMs: values.uploadLagMaxMs,
         }
       : null,
     flushMs: values.flushMs,

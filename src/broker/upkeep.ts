@@ -90,6 +90,7 @@ function* swept(partitions: Partitions): Generator<SweptPartition> {
     yield {
       log: leader.log,
       limit: () => leader.offsets.highWatermark,
+      archive: leader.tier,
       advance: (to) => leader.deleteRecords(to),
     }
   }

@@ -130,6 +130,21 @@ const network: readonly Setting[] = [
   }),
 ]
 
+const tier: readonly Setting[] = [
+  boolean('remote.log.storage.system.enable', 'true', 'Whether the object store is used at all.'),
+  long('tier.check.interval.ms', 1_000, 'How often sealed segments to archive are sought.', {
+    min: 10,
+  }),
+  long('tier.delete.grace.ms', 300_000, 'How long an object stays that is named no more.', {
+    min: 0,
+  }),
+  int('tier.uploads.max', 4, 'Segments that are uploaded at the same time.', { min: 1, max: 64 }),
+  long('tier.read.bytes', 32 * MiB, 'Memory for archived bytes on their way, and read ahead.', {
+    min: 4 * MiB,
+    max: 4096 * MiB,
+  }),
+]
+
 const topics: readonly Setting[] = [
   boolean('auto.create.topics.enable', 'true', 'Whether asking for an unknown topic creates it.'),
   boolean('delete.topic.enable', 'true', 'Whether topics can be deleted.'),
@@ -179,6 +194,7 @@ const groups: readonly Setting[] = [
 export const BROKER_SETTINGS: readonly Setting[] = [
   ...processSettings,
   ...network,
+  ...tier,
   ...topics,
   ...groups,
   ...LOG_SETTINGS,

@@ -63,6 +63,11 @@ export interface BrokerSettings {
   readonly offsetsRetentionMs: number
   readonly offsetsRetentionCheckMs: number
   readonly offsetsCommitTimeoutMs: number
+  readonly usesStore: boolean
+  readonly tierCheckMs: number
+  readonly tierGraceMs: number
+  readonly tierUploadsMax: number
+  readonly tierReadBytesMax: number
   readonly retentionCheckMs: number
   readonly isCompactionEnabled: boolean
   readonly compactionBackoffMs: number
@@ -139,6 +144,11 @@ export const brokerValues = (optional: (name: string) => string | null): BrokerS
     offsetsRetentionMs: number('offsets.retention.minutes') * 60_000,
     offsetsRetentionCheckMs: number('offsets.retention.check.interval.ms'),
     offsetsCommitTimeoutMs: number('offsets.commit.timeout.ms'),
+    usesStore: boolean('remote.log.storage.system.enable'),
+    tierCheckMs: number('tier.check.interval.ms'),
+    tierGraceMs: number('tier.delete.grace.ms'),
+    tierUploadsMax: number('tier.uploads.max'),
+    tierReadBytesMax: number('tier.read.bytes'),
     retentionCheckMs: number('log.retention.check.interval.ms'),
     isCompactionEnabled: boolean('log.cleaner.enable'),
     compactionBackoffMs: number('log.cleaner.backoff.ms'),

@@ -8,7 +8,7 @@ import { BROKER_SETTINGS, brokerSetting } from './broker-settings.ts'
 import type { BrokerSettings } from './broker-values.ts'
 import { brokerValues } from './broker-values.ts'
 import type { Setting } from './setting.ts'
-import { settingFault } from './setting.ts'
+import { listItems, settingFault } from './setting.ts'
 import { nearest } from './nearest.ts'
 import { TOPIC_SETTINGS, topicSetting } from './topic-settings.ts'
 import type { TopicSettings } from './topic-values.ts'
@@ -180,6 +180,10 @@ export const topicConfigFault = (configs: ConfigMap): string | null => {
     if (setting === undefined) return unknownName('topic', name, TOPIC_SETTINGS)
     const fault = settingFault(setting, value)
     if (fault !== null) return fault
+  }
+  const isTiered = configs.get('remote.storage.enable')?.trim().toLowerCase() === 'true'
+  if (isTiered && listItems(configs.get('cleanup.policy') ?? '').includes('compact')) {
+    return 'remote.storage.enable=true needs cleanup.policy=delete: a compacted topic is not tiered'
   }
   const ackAfter = configs.get('ack.after')
   const caching = configs.get('write.caching')

@@ -34,7 +34,9 @@ const onlyFalse =
   (value: string): string | null =>
     value.trim().toLowerCase() === 'true' ? reason : null
 
-const noTier = onlyFalse('this version has no remote tier, so it can only be false')
+const noRemoval = onlyFalse(
+  'what is archived stays readable when tiering is switched off, so it can only be false',
+)
 
 const throttle = (value: string): string | null => {
   const items = value.trim()
@@ -83,8 +85,6 @@ const retention: readonly Setting[] = [
     {
       min: -2,
       synonyms: [{ name: 'log.local.retention.ms' }],
-      noEffect:
-        'It applies to topics with remote.storage.enable only, which this version does not offer.',
     },
   ),
   long(
@@ -94,8 +94,6 @@ const retention: readonly Setting[] = [
     {
       min: -2,
       synonyms: [{ name: 'log.local.retention.bytes' }],
-      noEffect:
-        'It applies to topics with remote.storage.enable only, which this version does not offer.',
     },
   ),
   long(
@@ -329,19 +327,20 @@ const durability: readonly Setting[] = [
 
 const tier: readonly Setting[] = [
   boolean('remote.storage.enable', 'false', 'Whether sealed segments go to the object store.', {
-    check: noTier,
+    synonyms: [{ name: 'remote.storage.enable' }],
   }),
-  boolean(
-    'remote.log.copy.disable',
-    'false',
-    'Whether a tiered topic stops to copy new segments.',
-    { check: noTier },
-  ),
+  boolean('remote.log.copy.disable', 'false', 'Whether a tiered topic stops to copy new segments.'),
   boolean(
     'remote.log.delete.on.disable',
     'false',
     'Whether remote data goes when tiering is switched off.',
-    { check: noTier },
+    { check: noRemoval },
+  ),
+  long(
+    'tier.upload.max.lag.ms',
+    600_000,
+    'How long a record of a tiered topic may wait before its segment is sealed and archived.',
+    { min: 1_000, synonyms: [{ name: 'tier.upload.max.lag.ms' }] },
   ),
 ]
 

@@ -14,6 +14,12 @@ export interface TopicSettings {
   readonly isCompacting: boolean
   readonly retentionMs: number
   readonly retentionBytes: number
+  /** Local retention in effect: where it follows the other, the other's value. */
+  readonly localRetentionMs: number
+  readonly localRetentionBytes: number
+  /** Whether sealed segments go to the object store. Never of a compacted topic. */
+  readonly isArchiving: boolean
+  readonly uploadLagMaxMs: number
   readonly deleteRetentionMs: number
   readonly minCompactionLagMs: number
   readonly maxCompactionLagMs: number
@@ -46,12 +52,22 @@ export const topicValues = (
   const number = (name: string): number => numberOf(text(name))
   const policies = listItems(text('cleanup.policy'))
   const isCached = isSet('write.caching') && booleanOf(text('write.caching'))
+  const isArchiving =
+    booleanOf(text('remote.storage.enable')) &&
+    !booleanOf(text('remote.log.copy.disable')) &&
+    !policies.includes('compact')
+  const follow = (name: string, total: string): number =>
+    number(name) === -2 ? number(total) : number(name)
   const ackAfter = isCached && !isSet('ack.after') ? 'memory' : text('ack.after')
   return {
     isDeleting: policies.includes('delete'),
     isCompacting: policies.includes('compact'),
     retentionMs: number('retention.ms'),
     retentionBytes: number('retention.bytes'),
+    localRetentionMs: follow('local.retention.ms', 'retention.ms'),
+    localRetentionBytes: follow('local.retention.bytes', 'retention.bytes'),
+    isArchiving,
+    uploadLagMaxMs: number('tier.upload.max.lag.ms'),
     deleteRetentionMs: number('delete.retention.ms'),
     minCompactionLagMs: number('min.compaction.lag.ms'),
     maxCompactionLagMs: number('max.compaction.lag.ms'),

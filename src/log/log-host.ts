@@ -25,6 +25,16 @@ export interface CompactionSettings {
   readonly dirtyRatioMin: number
 }
 
+/** How a topic is archived. Times in milliseconds, sizes in bytes; -1 is unlimited. */
+export interface ArchiveSettings {
+  /** `local.retention.ms`: what is archived and older is not kept here. */
+  readonly localRetentionMs: number
+  /** `local.retention.bytes`: of what is archived no more is kept here. */
+  readonly localRetentionBytes: number
+  /** `tier.upload.max.lag.ms`: how far the archive may lag behind a partition that is quiet. */
+  readonly lagMaxMs: number
+}
+
 /** The settings of one partition's log. Times in milliseconds, sizes in bytes; -1 is unlimited. */
 export interface LogSettings {
   readonly ackAfter: AckAfter
@@ -36,6 +46,8 @@ export interface LogSettings {
   readonly deletes: boolean
   /** Null unless cleanup.policy contains compact. */
   readonly compaction: CompactionSettings | null
+  /** Null unless sealed segments go to the object store. */
+  readonly archive: ArchiveSettings | null
   /** For `memory`: write to the segment after this long, or this many bytes. */
   readonly flushMs: number
   readonly flushBytes: number

@@ -8,6 +8,7 @@ import * as header from '../record/header.ts'
 import type { TimedRecord } from '../record/reader.ts'
 import { findTimestampInBatch, maxTimestampInBatch } from '../record/reader.ts'
 import type { RecordTools } from '../record/section.ts'
+import type { LogRead, ReadLimits } from './cache/log-read.ts'
 import type { PartitionLog } from './partition-log.ts'
 import type { PartitionReader } from './partition-reader.ts'
 import type { Segment } from './segment.ts'
@@ -21,7 +22,7 @@ export interface FoundRecord {
 }
 
 /** Bytes that one batch's records may take once decompressed, in a search. */
-const DECOMPRESSED_MAX = 256 * MiB
+export const DECOMPRESSED_MAX = 256 * MiB
 
 /** The first record below `end` with a timestamp at or after `timestampMs`; null if none. */
 export async function findTimestamp(
@@ -97,8 +98,14 @@ async function indexOf(log: PartitionLog, segment: Segment): Promise<SparseIndex
   }
 }
 
-async function scan(
-  reader: PartitionReader,
+/** Whatever reads whole batches from an offset on. */
+export interface BatchReader {
+  read(from: Offset, limits: ReadLimits): LogRead | Promise<LogRead>
+}
+
+/** Looks at every batch of `[start, end)` until `look` has found its record; null if it has not. */
+export async function scan(
+  reader: BatchReader,
   start: Offset,
   end: Offset,
   look: (bytes: Uint8Array, at: number) => TimedRecord | null,

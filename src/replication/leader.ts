@@ -8,6 +8,8 @@ import { assert } from '../base/assert.ts'
 import { ErrorCode } from '../base/error-codes.ts'
 import type { LeaderEpoch, Offset } from '../base/units.ts'
 import { offset } from '../base/units.ts'
+import type { Lineage } from '../log/state/lineage.ts'
+import { type ArchivedLimits, failedRead, newerOf, readArchived } from './archived.ts'
 import type { AbortedSpan } from '../log/state/aborted.ts'
 import type { LogListener, PartitionLog } from '../log/partition-log.ts'
 import type { PartitionReader } from '../log/partition-reader.ts'
@@ -28,10 +30,13 @@ import type {
 } from './partition.ts'
 import { DataQuorum } from './quorum.ts'
 import type { TopicRules } from './topic-rules.ts'
+import type { PartitionTier } from '../tier/partition-tier.ts'
 import { Waiters } from './waiters.ts'
 
 const NONE = offset(-1)
 const NO_INDEXES: readonly number[] = []
+/** What an archived offset counts for in a fetch: there is always enough behind it. */
+const ARCHIVED_BYTES = 2 ** 31
 /** Longest that a look-up waits for a sync that does not end. */
 const READABLE_WAIT_MS = 5000
 
@@ -53,6 +58,8 @@ export class Leader implements Partition, LogListener {
   readonly topic: string
   readonly index: number
   readonly log: PartitionLog
+  /** The partition's archive; null while its topic is not tiered. */
+  tier: PartitionTier | null = null
   readonly #store: LogStore
   readonly #reader: PartitionReader
   readonly #tools: RecordTools
@@ -304,12 +311,14 @@ export class Leader implements Partition, LogListener {
       readonly maxBytes: number
       readonly atLeastOne: boolean
       readonly isolation: Isolation
+      readonly signal?: AbortSignal
     },
   ): ReadOutcome | Promise<ReadOutcome> {
     if (from < this.log.logStart || from > this.log.nextOffset) {
       return failedRead(ErrorCode.OFFSET_OUT_OF_RANGE, from)
     }
     const end = limits.isolation === 1 ? this.#lastStable() : this.#highWatermark
+    if (from < this.log.localStart) return this.#readArchived(from, { ...limits, end })
     const read = this.#reader.read(from, {
       end,
       maxBytes: limits.maxBytes,
@@ -338,6 +347,16 @@ export class Leader implements Partition, LogListener {
     )
   }
 
+  /** Reads what is on this disk no more. */
+  #readArchived(from: Offset, limits: ArchivedLimits): Promise<ReadOutcome> {
+    if (this.tier === null) {
+      return Promise.resolve(failedRead(ErrorCode.KAFKA_STORAGE_ERROR, from))
+    }
+    return readArchived(this.tier, from, limits).catch((error: unknown) =>
+      this.#readFailure(error, from),
+    )
+  }
+
   #readFailure(error: unknown, from: Offset): ReadOutcome {
     // A segment that retention dropped while it was being read is simply out of range now.
     if (from < this.log.logStart) return failedRead(ErrorCode.OFFSET_OUT_OF_RANGE, from)
@@ -348,6 +367,7 @@ export class Leader implements Partition, LogListener {
   readableBytes(from: Offset, isolation: Isolation): number {
     const end = isolation === 1 ? this.#lastStable() : this.#highWatermark
     if (from < this.log.logStart) return 0
+    if (from < this.log.localStart) return ARCHIVED_BYTES
     return this.#reader.bytesBetween(from, end)
   }
 
@@ -356,22 +376,34 @@ export class Leader implements Partition, LogListener {
     return () => this.#watchers.delete(wake)
   }
 
-  findTimestamp(timestampMs: number, isolation: Isolation): Promise<TimestampHit | null> {
+  async findTimestamp(timestampMs: number, isolation: Isolation): Promise<TimestampHit | null> {
     const end = isolation === 1 ? this.#lastStable() : this.#highWatermark
-    return findTimestamp(this.log, this.#reader, this.#tools, timestampMs, end)
+    const archived = await this.#archive?.findTimestamp(this.#tools, timestampMs)
+    return archived ?? findTimestamp(this.log, this.#reader, this.#tools, timestampMs, end)
   }
 
-  findMaxTimestamp(): Promise<TimestampHit | null> {
-    return findMaxTimestamp(this.log, this.#reader, this.#tools, this.#highWatermark)
+  async findMaxTimestamp(): Promise<TimestampHit | null> {
+    const local = await findMaxTimestamp(this.log, this.#reader, this.#tools, this.#highWatermark)
+    const archived = (await this.#archive?.findMaxTimestamp(this.#tools)) ?? null
+    return newerOf(archived, local)
+  }
+
+  /** The archive, when it has records that this disk has not. */
+  get #archive(): PartitionTier | null {
+    return this.log.logStart < this.log.localStart ? this.tier : null
+  }
+
+  get #lineage(): Lineage {
+    return this.#archive?.lineage() ?? this.log.state.lineage
   }
 
   endOfEpoch(epoch: LeaderEpoch): { readonly epoch: LeaderEpoch; readonly end: Offset } | null {
-    return this.log.state.lineage.endOfEpoch(epoch, this.log.nextOffset)
+    return this.#lineage.endOfEpoch(epoch, this.log.nextOffset)
   }
 
   /** Epoch of the record at `at`, or the current one at the end of the log. */
   epochAt(at: number): LeaderEpoch {
-    return this.log.state.lineage.epochAt(offset(at)) ?? this.log.epoch
+    return this.#lineage.epochAt(offset(at)) ?? this.log.epoch
   }
 
   async deleteRecords(to: Offset): Promise<{ readonly code: number; readonly logStart: Offset }> {
@@ -401,16 +433,5 @@ export class Leader implements Partition, LogListener {
     const waiting = this.#watchers
     this.#watchers = new Set()
     for (const wake of waiting) wake()
-  }
-}
-
-function failedRead(code: number, from: Offset): ReadOutcome {
-  return {
-    code,
-    parts: [],
-    bytes: 0,
-    nextOffset: from,
-    aborted: null,
-    release: () => undefined,
   }
 }

@@ -54,6 +54,7 @@ export const settings = (change: Partial<LogSettings> = {}): LogSettings => ({
   retentionBytes: -1,
   retentionMs: -1,
   deletes: true,
+  archive: null,
   compaction: null,
   flushMs: 100,
   flushBytes: 64 * KIB,

@@ -100,8 +100,15 @@ async function look(
     return failed(wish, ErrorCode.UNSUPPORTED_VERSION)
   }
   if (timestamp === LATEST) return at(isolation === 1 ? offsets.lastStable : offsets.highWatermark)
-  // All that is kept is kept here: nothing is tiered and nothing waits for an upload.
-  if (timestamp === EARLIEST || timestamp === EARLIEST_LOCAL) return at(offsets.logStart)
+  if (timestamp === EARLIEST) return at(offsets.logStart)
+  if (timestamp === EARLIEST_LOCAL) return at(leader.log.localStart)
+  if (timestamp === LATEST_TIERED || timestamp === EARLIEST_PENDING_UPLOAD) {
+    const end = leader.tier?.archivedEnd ?? null
+    if (timestamp === LATEST_TIERED)
+      return at(end === null || end <= offsets.logStart ? -1 : end - 1)
+    if (leader.tier === null) return at(-1)
+    return at(Math.max(end ?? 0, offsets.logStart))
+  }
   if (timestamp !== MAX_TIMESTAMP) return at(-1)
   const hit = await leader.findMaxTimestamp()
   if (hit === null) return at(-1)

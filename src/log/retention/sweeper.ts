@@ -16,11 +16,21 @@ export interface SweptPartition {
   readonly log: PartitionLog
   /** Exclusive end of what may go at this moment: its high watermark. */
   limit(): Offset
+  /** Null for a partition that has all its records here. */
+  readonly archive: SweptArchive | null
   /**
    * Moves the log start up to `to`, durably, drops what lies below it and tells those who wait
    * for the partition.
    */
   advance(to: Offset): Promise<unknown>
+}
+
+/** What retention has to know of a partition's archive. */
+export interface SweptArchive {
+  /** Exclusive end of what is archived for sure; null when that is not known. */
+  readonly archivedEnd: Offset | null
+  /** Where the log is to start by its total retention at `nowMs`; where it does, when unknown. */
+  expiredTo(nowMs: number): Promise<Offset>
 }
 
 /** What a sweeper acts through. */
@@ -145,6 +155,8 @@ export class RetentionSweeper {
   async #sweep(partition: SweptPartition, countMax: number): Promise<number> {
     const { log } = partition
     this.#expiredProducers.value += log.state.producers.expire(this.#nowMs)
+    if (partition.archive !== null)
+      return this.#sweepArchived(partition, partition.archive, countMax)
     const plan = planRetention(log.segments, log.settings, {
       nowMs: this.#nowMs,
       logStart: log.logStart,
@@ -163,6 +175,37 @@ export class RetentionSweeper {
       // Its topic was deleted meanwhile, files and all.
       if (!log.closed) throw error
     })
+    return plan.count
+  }
+
+  /**
+   * Of a tiered partition the log start moves by what archive and disk hold together; from the disk
+   * goes what the archive has for sure.
+   */
+  async #sweepArchived(
+    { log, advance }: SweptPartition,
+    archive: SweptArchive,
+    countMax: number,
+  ): Promise<number> {
+    const settle = (error: unknown): void => {
+      if (!log.closed) throw error
+    }
+    const start = await archive.expiredTo(this.#nowMs)
+    if (start > log.logStart) await advance(start).catch(settle)
+    const { archivedEnd } = archive
+    const local = log.settings.archive
+    if (archivedEnd === null || local === null) return 0
+    const { localRetentionBytes: retentionBytes, localRetentionMs: retentionMs } = local
+    const settings = { deletes: true, retentionBytes, retentionMs }
+    const plan = planRetention(log.segments, settings, {
+      nowMs: this.#nowMs,
+      logStart: log.localStart,
+      limit: archivedEnd,
+      countMax,
+    })
+    if (plan.count === 0) return 0
+    this.#count(log, plan)
+    await log.dropArchivedBelow(plan.dropBelow).catch(settle)
     return plan.count
   }
 

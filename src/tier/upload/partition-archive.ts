@@ -79,6 +79,13 @@ export class PartitionArchive {
     return (await this.#read()).manifest
   }
 
+  /** Reads the manifest anew and throws `fenced` if this leader may not change it any more. */
+  async confirm(): Promise<Manifest> {
+    const manifest = await this.refresh()
+    this.#fence(manifest)
+    return manifest
+  }
+
   /**
    * Replaces the manifest by what `apply` makes of it. `apply` may be called again, with a manifest
    * that somebody else has replaced, and gives null when there is nothing to change any more.
@@ -172,10 +179,25 @@ export class PartitionArchive {
     const { crypto, store } = this.#deps
     const key = headKey(this.owner)
     const found = await store.get(key)
+    const last = this.#last
+    if (found === null && last !== null && last.sequence > 0) {
+      throw new OperatingError(
+        'corrupt',
+        `Cannot archive ${this.owner.topicName}-${this.owner.partition}: its manifest ${key} has ` +
+          'vanished from the store; bring it back, local records are kept until then',
+      )
+    }
     const head =
       found === null
         ? { manifest: this.#first(), token: null }
         : { manifest: readHead(crypto, key, this.owner, found.bytes), token: found.token }
+    if (last !== null && head.manifest.sequence < last.sequence) {
+      throw new OperatingError(
+        'corrupt',
+        `Cannot archive ${this.owner.topicName}-${this.owner.partition}: its manifest ${key} is ` +
+          'older than the one that was read before; bring the newer one back',
+      )
+    }
     this.#head = head
     this.#last = head.manifest
     return head

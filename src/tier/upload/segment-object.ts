@@ -116,10 +116,16 @@ export class SegmentObject implements ObjectSource {
     return all
   }
 
-  /** What a manifest says of the object. Every byte has been read before. */
+  /** Checks and hashes what nobody has read, so that the object can be told of. */
+  async complete(): Promise<void> {
+    await this.#checkRest()
+    this.#finish()
+  }
+
+  /** What a manifest says of the object, once it is complete. */
   entry(name: ArchiveName): SegmentEntry {
     const footer = this.#footer
-    assert(this.#trailer !== null, 'An object is told of once all of it was read')
+    assert(this.#trailer !== null, 'An object is told of once it is complete')
     assert(name.base >= footer.baseOffset, 'An entry begins in its object')
     assert(name.base < footer.endOffset, 'An entry has offsets')
     return {

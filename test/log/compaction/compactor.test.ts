@@ -126,6 +126,7 @@ describe('Compactor', () => {
           {
             log: bed.log,
             limit: () => bed.log.nextOffset,
+            archive: null,
             advance: (to) => bed.log.advanceLogStart(to),
           },
         ],

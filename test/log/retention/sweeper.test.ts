@@ -26,6 +26,7 @@ const settings = (over: Partial<LogSettings> = {}): LogSettings => ({
   retentionBytes: -1,
   retentionMs: 7 * DAY_MS,
   deletes: true,
+  archive: null,
   compaction: null,
   flushMs: 100,
   flushBytes: 65_536,
@@ -86,6 +87,7 @@ class Bed {
       Array.from(logs(), (log) => ({
         log,
         limit: () => offset(this.limits.get(log) ?? log.nextOffset),
+        archive: null,
         advance: async (to) => {
           await log.advanceLogStart(to)
           this.moved.push(to)

@@ -1,0 +1,195 @@
+// The archive of one partition as its leader uses it: uploads what may go, reads what is not on
+// disk any more, and tells retention how far the archive reaches. A copy of the manifest lies
+// beside the segments, so that a broker that starts while the store is away still knows what it may
+// ask for; it is for reading only. Local bytes are let go on the word of the store itself, heard by
+// this process.
+import { type Offset, leaderEpoch, offset } from '../base/units.ts'
+import { OperatingError } from '../base/errors.ts'
+import { partitionDirectory } from '../log/log-host.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
+import type { AbortedSpan } from '../log/state/aborted.ts'
+import { Lineage } from '../log/state/lineage.ts'
+import type { LogRead } from '../log/cache/log-read.ts'
+import type { FoundRecord } from '../log/timestamp-search.ts'
+import type { RecordTools } from '../record/section.ts'
+import type { ArchiveIdentity } from './keys.ts'
+import { encodeHead } from './manifest/head.ts'
+import type { Manifest } from './manifest/manifest.ts'
+import { AbortedLists } from './read/aborted.ts'
+import { ColdReader, type ColdLimits } from './read/cold-reader.ts'
+import { findArchivedTime, newestArchivedMs } from './read/time-search.ts'
+import { expiredTo } from './upload/expiry.ts'
+import { Garbage } from './upload/garbage.ts'
+import { PartitionArchive, readHead, type ArchiveOwner } from './upload/partition-archive.ts'
+import { Uploader, endOf, type Uploaded } from './upload/uploader.ts'
+import type { TierParts } from './tier-parts.ts'
+
+/** The archive of a partition that is led here. */
+export class PartitionTier {
+  readonly log: PartitionLog
+  readonly archive: PartitionArchive
+  readonly #parts: TierParts
+  readonly #reader: ColdReader
+  readonly #aborted: AbortedLists
+  readonly #uploader: Uploader
+  readonly #garbage: Garbage
+  /** The store has told the manifest to this process, or taken it from it. */
+  #heard = false
+
+  private constructor(parts: TierParts, owner: ArchiveOwner, log: PartitionLog) {
+    const { crypto, disk, pages, blocks, slots } = parts
+    const store = parts.storeOf(owner.topicId)
+    this.log = log
+    this.#parts = parts
+    this.archive = new PartitionArchive({ store, crypto, pages }, owner)
+    this.#uploader = new Uploader({ disk, crypto, store, slots }, log, this.archive)
+    this.#garbage = new Garbage({ store, pages, clock: parts.clock }, owner, parts.graceMs)
+    this.#reader = new ColdReader(
+      {
+        store,
+        blocks,
+        pages,
+        manifest: () => this.#manifest(),
+        refresh: () => this.#refresh(),
+      },
+      owner,
+    )
+    this.#aborted = new AbortedLists(crypto, this.#reader)
+  }
+
+  /** The archive of `owner`, with what this disk remembers of it. Asks nothing of the store. */
+  static async open(
+    parts: TierParts,
+    owner: ArchiveOwner,
+    log: PartitionLog,
+  ): Promise<PartitionTier> {
+    const tier = new PartitionTier(parts, owner, log)
+    const copy = await readCopy(parts, owner)
+    if (copy !== null) tier.archive.recall(copy)
+    return tier
+  }
+
+  /** Exclusive end of what the archive has for sure, by the word of the store; else null. */
+  get archivedEnd(): Offset | null {
+    const { manifest } = this.archive
+    return this.#heard && manifest !== null ? endOf(manifest) : null
+  }
+
+  /** The manifest as far as it is known; null before it was ever read. */
+  get manifest(): Manifest | null {
+    return this.archive.manifest
+  }
+
+  /** Whether `step` has something to do. */
+  hasWork(limit: Offset): boolean {
+    if (this.archive.fenced !== null) return false
+    return !this.#heard || this.#uploader.hasWork(limit) || this.#garbage.isDue()
+  }
+
+  /** Moves what may go below `limit`, and removes what nobody needs any more. */
+  async step(limit: Offset): Promise<Uploaded> {
+    const before = await this.archive.load()
+    this.#heard = true
+    await this.#garbage.collect(this.archive)
+    await this.#garbage.trim(this.archive, this.log.logStart)
+    const uploaded = await this.#uploader.step(limit)
+    const after = this.archive.manifest
+    if (after !== null && after !== before) await saveCopy(this.#parts, after)
+    return uploaded
+  }
+
+  /** Whole archived batches from the one that holds `from` on; see ColdReader. */
+  read(from: Offset, limits: ColdLimits): Promise<LogRead> {
+    return this.#reader.read(from, limits)
+  }
+
+  /** Aborted transactions among the archived batches of `[from, to)`. */
+  async aborted(from: Offset, to: Offset): Promise<AbortedSpan[]> {
+    return this.#aborted.collect(await this.#manifest(), from, to)
+  }
+
+  /** The first archived record at or after `timestampMs`; null when none is. */
+  async findTimestamp(tools: RecordTools, timestampMs: number): Promise<FoundRecord | null> {
+    const range = { from: this.log.logStart, to: this.log.localStart }
+    return findArchivedTime(this.#reader, await this.#manifest(), tools, timestampMs, range)
+  }
+
+  /** The first archived record that has the largest timestamp of those; null when none has one. */
+  async findMaxTimestamp(tools: RecordTools): Promise<FoundRecord | null> {
+    const newest = newestArchivedMs(await this.#manifest(), this.log.logStart)
+    return newest < 0 ? null : this.findTimestamp(tools, newest)
+  }
+
+  /** The epochs of archived and local offsets together. */
+  lineage(): Lineage {
+    const local = this.log.state.lineage.entries()
+    const all = new Lineage()
+    for (const { epoch, start } of this.archive.manifest?.lineage ?? []) {
+      if (local[0] !== undefined && (epoch >= local[0].epoch || start > local[0].start)) break
+      all.append(leaderEpoch(epoch), offset(start))
+    }
+    for (const { epoch, start } of local) all.append(epoch, start)
+    return all
+  }
+
+  /** Where the log is to start by total retention; where it starts when the store cannot say. */
+  async expiredTo(nowMs: number): Promise<Offset> {
+    const { log } = this
+    const { manifest } = this.archive
+    if (manifest === null || !log.settings.deletes) return log.logStart
+    const { loadPage } = this.#reader
+    try {
+      return await expiredTo(manifest, log.segments, log.settings, nowMs, log.logStart, loadPage)
+    } catch (error) {
+      // A page cannot be read: what is too old stays until it can.
+      if (error instanceof OperatingError) return log.logStart
+      throw error
+    }
+  }
+
+  async #manifest(): Promise<Manifest> {
+    return this.archive.manifest ?? this.#refresh()
+  }
+
+  async #refresh(): Promise<Manifest> {
+    const manifest = await this.archive.refresh()
+    this.#heard = true
+    return manifest
+  }
+}
+
+/** Where the copy lies. */
+const copyPath = ({ topicId, partition }: ArchiveIdentity): string =>
+  `${partitionDirectory({ topicId, index: partition })}/archive`
+
+/** The copy beside the segments; null when there is none that can be read. */
+async function readCopy(
+  { disk, crypto }: TierParts,
+  owner: ArchiveOwner,
+): Promise<Manifest | null> {
+  try {
+    const file = await disk.open(copyPath(owner), { mode: 'read' })
+    try {
+      const bytes = new Uint8Array(await file.size())
+      await file.read(0, bytes)
+      return readHead(crypto, file.path, owner, bytes)
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    // Absent, torn by a power cut, or of another version: the store has the original.
+    if (error instanceof OperatingError) return null
+    throw error
+  }
+}
+
+/** Leaves a copy; it need not be durable. */
+async function saveCopy({ disk, crypto }: TierParts, manifest: Manifest): Promise<void> {
+  const path = copyPath(manifest)
+  await disk.makeDirectory(partitionDirectory({ ...manifest, index: manifest.partition }))
+  await disk.remove(`${path}.new`)
+  const file = await disk.open(`${path}.new`, { mode: 'create' })
+  await file.writeBehind(0, encodeHead(crypto, manifest))
+  await file.close()
+  await disk.rename(`${path}.new`, path)
+}

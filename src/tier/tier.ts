@@ -1,0 +1,204 @@
+// The tier of one broker: the shared parts, and the round that looks again and again at every
+// partition with something to archive. Partitions are worked on side by side, one step each, and a
+// partition whose step fails is left alone for a while, longer each time. Trouble with the store
+// never reaches producers: they go on, local bytes stay, and the log says once what is wrong.
+import { OperatingError, asError } from '../base/errors.ts'
+import { MiB, type Offset } from '../base/units.ts'
+import { backoffMs } from '../flow/backoff.ts'
+import { Semaphore } from '../flow/semaphore.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
+import type { Cancel, Clock } from '../ports/clock.ts'
+import type { Crypto } from '../ports/crypto.ts'
+import type { Disk } from '../ports/disk.ts'
+import type { ObjectStore } from '../ports/object-store.ts'
+import type { Counter, Telemetry } from '../ports/telemetry.ts'
+import { PartitionTier } from './partition-tier.ts'
+import { Blocks, type BlockCache } from './read/blocks.ts'
+import { PageCache } from './read/pages.ts'
+import type { TierParts } from './tier-parts.ts'
+import type { ArchiveOwner } from './upload/partition-archive.ts'
+
+/** What a tier acts through. */
+export interface TierDeps {
+  readonly store: ObjectStore
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly crypto: Crypto
+  readonly telemetry: Telemetry
+  readonly cache: BlockCache | null
+  /** Watches over work that nobody waits for. */
+  background(name: string, work: Promise<void>): void
+}
+
+/** The limits of a tier. Milliseconds and bytes. */
+export interface TierOptions {
+  /** From one look at all partitions to the next. */
+  readonly checkMs: number
+  /** How long an object stays that no manifest names any more. */
+  readonly graceMs: number
+  /** Objects that are uploaded at the same time. */
+  readonly uploadsMax: number
+  /** Memory for what is on its way from the store, and again for what was read ahead. */
+  readonly readBytesMax: number
+}
+
+/** A partition that is archived, as its leader shows it. */
+export interface TieredPartition {
+  readonly tier: PartitionTier
+  /** Exclusive end of what may be archived: below high watermark and last stable offset. */
+  limit(): Offset
+}
+
+const PAGES_BYTES_MAX: number = 16 * MiB
+const READERS_WAITING_MAX = 10_000
+const UPLOADS_WAITING_MAX = 100_000
+const BACKOFF = { firstMs: 1_000, waitMsMax: 60_000 }
+
+/** A partition that has failed lately. */
+interface Trouble {
+  failures: number
+  readonly untilMs: number
+  readonly message: string
+}
+
+/** Archives and reads the archives of the partitions of one broker. */
+export class Tier {
+  readonly #deps: TierDeps
+  readonly #options: TierOptions
+  readonly #parts: TierParts
+  readonly #working = new Map<PartitionTier, Promise<void>>()
+  readonly #troubles = new Map<PartitionTier, Trouble>()
+  readonly #uploadedSegments: Counter
+  readonly #uploadedBytes: Counter
+  readonly #failures: Counter
+  #partitions: () => Iterable<TieredPartition> = () => []
+  #cancel: Cancel = () => undefined
+  #closed = false
+
+  constructor(deps: TierDeps, options: TierOptions) {
+    this.#deps = deps
+    this.#options = options
+    const { disk, clock, crypto, store, cache, telemetry } = deps
+    const lane = new Semaphore({
+      unitsMax: options.readBytesMax,
+      waitersMax: READERS_WAITING_MAX,
+    })
+    this.#parts = {
+      disk,
+      clock,
+      crypto,
+      pages: new PageCache(crypto, PAGES_BYTES_MAX),
+      blocks: new Blocks({ crypto, cache, lane }, { aheadBytesMax: options.readBytesMax }),
+      slots: new Semaphore({ unitsMax: options.uploadsMax, waitersMax: UPLOADS_WAITING_MAX }),
+      graceMs: options.graceMs,
+      storeOf: () => store,
+    }
+    this.#uploadedSegments = telemetry.counter(
+      'stratalog_tier_uploaded_segments_total',
+      'Segments that were archived.',
+    )
+    this.#uploadedBytes = telemetry.counter(
+      'stratalog_tier_uploaded_bytes_total',
+      'Bytes of batches that were archived.',
+    )
+    this.#failures = telemetry.counter(
+      'stratalog_tier_failures_total',
+      'Steps of archiving that failed and are tried again.',
+    )
+    telemetry.gauge(
+      'stratalog_tier_troubled_partitions',
+      'Partitions that could not be archived when it was last tried.',
+      () => this.#troubles.size,
+    )
+  }
+
+  /** The archive of a partition. */
+  open(owner: ArchiveOwner, log: PartitionLog): Promise<PartitionTier> {
+    return PartitionTier.open(this.#parts, owner, log)
+  }
+
+  /** Begins to archive what `partitions` gives, which is asked at every look. */
+  start(partitions: () => Iterable<TieredPartition>): void {
+    this.#partitions = partitions
+    this.#look()
+  }
+
+  /** Why a partition is not archived at present; null when nothing is wrong. */
+  troubleOf(tier: PartitionTier): string | null {
+    return this.#troubles.get(tier)?.message ?? null
+  }
+
+  /** Begins nothing more and waits for what runs. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#cancel()
+    await this.#deps.store.close()
+    await Promise.allSettled(this.#working.values())
+  }
+
+  #look(): void {
+    if (this.#closed) return
+    const { clock } = this.#deps
+    const nowMs = clock.monotonicMs()
+    const wallMs = clock.wallMs()
+    for (const partition of this.#partitions()) {
+      const { tier } = partition
+      if (this.#working.has(tier)) continue
+      if ((this.#troubles.get(tier)?.untilMs ?? 0) > nowMs) continue
+      rollQuiet(tier.log, wallMs)
+      if (tier.hasWork(partition.limit())) this.#work(partition)
+    }
+    this.#cancel = clock.after(this.#options.checkMs, () => this.#look())
+  }
+
+  #work(partition: TieredPartition): void {
+    const { tier } = partition
+    const work = this.#steps(partition)
+      .catch((error: unknown) => this.#failed(tier, asError(error)))
+      .finally(() => this.#working.delete(tier))
+    this.#working.set(tier, work)
+    this.#deps.background('archive', work)
+  }
+
+  async #steps({ tier, limit }: TieredPartition): Promise<void> {
+    do {
+      const { segments, bytes } = await tier.step(limit())
+      this.#uploadedSegments.value += segments
+      this.#uploadedBytes.value += bytes
+      if (this.#troubles.delete(tier)) {
+        this.#deps.telemetry.log('info', 'archiving goes on', ownerFields(tier))
+      }
+    } while (!this.#closed && !tier.log.closed && tier.hasWork(limit()))
+  }
+
+  #failed(tier: PartitionTier, error: Error): void {
+    if (this.#closed || tier.log.closed) return
+    const { clock, crypto, telemetry } = this.#deps
+    this.#failures.value++
+    const before = this.#troubles.get(tier)
+    const failures = (before?.failures ?? 0) + 1
+    const waitMs = BACKOFF.firstMs + backoffMs(failures, BACKOFF, () => crypto.random())
+    const { message } = error
+    this.#troubles.set(tier, { failures, untilMs: clock.monotonicMs() + waitMs, message })
+    // Once a sentence, not once an attempt.
+    if (before?.message === message) return
+    const passing = error instanceof OperatingError && error.kind === 'retry'
+    telemetry.log(passing ? 'warn' : 'error', 'cannot archive', {
+      ...ownerFields(tier),
+      reason: message,
+    })
+  }
+}
+
+const ownerFields = ({ archive: { owner } }: PartitionTier): Record<string, unknown> => ({
+  topic: owner.topicName,
+  partition: owner.partition,
+})
+
+/** Ends the active segment when the bucket would else lag behind by more than the topic allows. */
+function rollQuiet(log: PartitionLog, wallMs: number): void {
+  const { archive } = log.settings
+  const { firstAppendMs } = log.active
+  if (archive === null || log.closed || firstAppendMs < 0) return
+  if (log.active.bytes.length > 0 && wallMs - firstAppendMs >= archive.lagMaxMs) log.roll()
+}

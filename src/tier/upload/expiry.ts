@@ -1,0 +1,73 @@
+// What total retention takes from an archived partition: the oldest segments, archived or not, by
+// age and by size. Every offset counts once: what is archived by its object, what is not by its
+// local segment, and never both. A bounded number of segments is looked at in one go.
+import { must } from '../../base/assert.ts'
+import type { Offset } from '../../base/units.ts'
+import { archiveEnd, archiveSize, type Manifest } from '../manifest/manifest.ts'
+import type { LoadPage } from '../read/locate.ts'
+
+/** The settings that total retention goes by; -1 is no limit. */
+export interface ExpirySettings {
+  readonly retentionMs: number
+  readonly retentionBytes: number
+}
+
+/** A segment as retention sees it. */
+export interface ExpirySegment {
+  readonly base: Offset
+  readonly end: Offset
+  readonly dataLength: number
+  readonly maxTimestamp: number
+}
+
+/** Most segments that one look expires. */
+const SEGMENTS_MAX = 256
+
+/**
+ * Where the log is to start by its settings: at the base of the first segment that stays. `local`
+ * are the segments on disk, the active one last; those that are archived are not counted again.
+ */
+export async function expiredTo(
+  manifest: Manifest,
+  local: readonly ExpirySegment[],
+  settings: ExpirySettings,
+  nowMs: number,
+  logStart: Offset,
+  loadPage: LoadPage,
+): Promise<Offset> {
+  const end = archiveEnd(manifest)
+  const unarchived = local.filter((segment) => segment.end > end)
+  const kept = (one: ExpirySegment): boolean => one.end > logStart
+  let bytes = archiveSize(manifest).dataBytes
+  for (const segment of unarchived) bytes += segment.dataLength
+  let start = logStart
+  let looked = 0
+  for await (const segment of oldestFirst(manifest, unarchived, loadPage)) {
+    if (looked++ === SEGMENTS_MAX) break
+    const isBelow = !kept(segment)
+    const isOld =
+      settings.retentionMs >= 0 &&
+      segment.maxTimestamp >= 0 &&
+      nowMs - segment.maxTimestamp > settings.retentionMs
+    const isExcess =
+      settings.retentionBytes >= 0 && bytes - settings.retentionBytes >= segment.dataLength
+    if (!isBelow && !isOld && !isExcess) break
+    bytes -= segment.dataLength
+    if (segment.end > start) start = segment.end
+  }
+  return start
+}
+
+/** Every segment but the active one, archived ones first. */
+async function* oldestFirst(
+  manifest: Manifest,
+  unarchived: readonly ExpirySegment[],
+  loadPage: LoadPage,
+): AsyncGenerator<ExpirySegment> {
+  for (const ref of manifest.pages) {
+    const page = await loadPage(ref)
+    for (let i = 0; i < page.length; i++) yield page.at(i)
+  }
+  yield* manifest.entries
+  for (let i = 0; i + 1 < unarchived.length; i++) yield must(unarchived[i], 'A local segment')
+}
