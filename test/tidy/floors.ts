@@ -43,11 +43,15 @@ const USERS_OF_BESIDE: Readonly<Record<string, readonly string[]>> = {
 
 /** Where each npm package may be imported. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  '@aws-sdk/client-s3': ['adapters'],
+  '@aws-sdk/s3-request-presigner': ['adapters'],
   '@hono/node-server': ['src/platform', 'src/main.ts', 'edge/entry'],
   '@node-rs/crc32': ['src/platform'],
   '@platformatic/wasm-utils': ['src/platform'],
+  aws4fetch: ['adapters'],
   'cli-table3': ['src/cli'],
   commander: ['src/cli'],
+  'google-auth-library': ['adapters'],
   hono: ['src/broker', 'edge', 'edge/entry', 'src/main.ts'],
   picocolors: ['src/cli'],
   pino: ['src/platform', 'src/main.ts'],
