@@ -1,7 +1,8 @@
 // What object stores charge, in US dollars, each row with where that is published and when it was
-// noted, from copies of those pages that may have been older. List prices of the first volume tier in a common region of North
-// America, without free allowances, discounts and taxes: bills are a little lower for little, and
-// lower for a lot. Whoever has other prices passes a table of their own.
+// noted, from copies of those pages that may have been older. List prices of the first volume tier
+// in a common region of North America, without free allowances, discounts and taxes: bills are a
+// little lower for little, and lower for a lot. Whoever has other prices passes a table of their
+// own.
 
 /** Stores in the table. */
 export type StoreId = 's3' | 's3-express' | 'gcs' | 'azure' | 'r2'
