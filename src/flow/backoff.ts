@@ -21,6 +21,8 @@ export interface BackoffLimits {
 export interface BackoffContext {
   readonly clock: Clock
   readonly random: () => number
+  /** Ends the waiting when it is aborted, with its reason. */
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -36,15 +38,28 @@ export const backoffMs = (
   return random() * bound
 }
 
-/** Resolves `delayMs` from now. */
-export const sleep = (clock: Clock, delayMs: number): Promise<void> =>
-  new Promise((resolve) => {
-    clock.after(delayMs, resolve)
+/** Resolves `delayMs` from now, or throws the signal's reason as soon as it is aborted. */
+export const sleep = (clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(signal.reason as Error)
+      return
+    }
+    const abandon = (): void => {
+      cancel()
+      reject(signal?.reason as Error)
+    }
+    const cancel = clock.after(delayMs, () => {
+      signal?.removeEventListener('abort', abandon)
+      resolve()
+    })
+    signal?.addEventListener('abort', abandon, { once: true })
   })
 
 /**
  * Calls `attempt` until it succeeds, fails with something else than OperatingError `retry`, or the
- * limits are reached; then throws its last error. Attempts are numbered from 1.
+ * limits are reached; then throws its last error. Attempts are numbered from 1. An abort ends a
+ * wait between attempts; ending an attempt is its own affair.
  */
 export const withRetries = async <T>(
   context: BackoffContext,
@@ -59,7 +74,7 @@ export const withRetries = async <T>(
       if (!again || number >= limits.attemptsMax) throw error
       const waitMs = backoffMs(number, limits, context.random)
       if (context.clock.monotonicMs() + waitMs > limits.deadlineMs) throw error
-      await sleep(context.clock, waitMs)
+      await sleep(context.clock, waitMs, context.signal)
     }
   }
 }

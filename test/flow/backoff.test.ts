@@ -58,4 +58,16 @@ describe('withRetries()', () => {
     await expect(scheduler.settle(withRetries(context, bounded, retry))).rejects.toThrow('again')
     expect(scheduler.nowMs).toBeLessThanOrEqual(200)
   })
+
+  it('an abort ends the wait at once and leaves no timer', async () => {
+    const { scheduler, context } = make()
+    const abort = new AbortController()
+    const slow = { ...limits, firstMs: 10_000, waitMsMax: 10_000 }
+    const outcome = withRetries({ ...context, signal: abort.signal }, slow, retry)
+    scheduler.schedule(5, () => abort.abort(new OperatingError('closed', 'enough')))
+    await expect(scheduler.settle(outcome)).rejects.toThrow('enough')
+    expect([scheduler.nowMs, scheduler.pending]).toEqual([5, 0])
+    const late = withRetries({ ...context, signal: abort.signal }, slow, retry)
+    await expect(scheduler.settle(late)).rejects.toThrow('enough')
+  })
 })
