@@ -11,7 +11,9 @@ import * as path from 'node:path'
 import { UsageError } from './base/errors.ts'
 import { GiB } from './base/units.ts'
 import { Broker } from './broker/broker.ts'
+import type { BrokerSettings } from './config/broker-values.ts'
 import { loadSettings } from './config/load.ts'
+import type { ObjectStore } from './ports/object-store.ts'
 import { VERSION } from './base/version.ts'
 import { Settings } from './config/settings.ts'
 import { createClock } from './platform/clock.ts'
@@ -84,6 +86,7 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Run
       crypto: createCrypto(),
       compression: createCompression(),
       telemetry,
+      store: await openStore(values, options.memory === true),
     },
     {
       settings,
@@ -125,6 +128,17 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Run
       return closing
     },
   }
+}
+
+/** The object store of the settings; inside the data directory if they name none. */
+async function openStore(values: BrokerSettings, inMemory: boolean): Promise<ObjectStore | null> {
+  if (!values.usesStore) return null
+  if (inMemory && values.storeUrl === null) {
+    const { openMemoryStore } = await import('../adapters/object-store/memory.ts')
+    return openMemoryStore()
+  }
+  const { openLocalStore } = await import('../adapters/object-store/local.ts')
+  return openLocalStore(path.resolve(values.dataDir, 'store'))
 }
 
 /** The settings of a process: defaults, file, environment, then what the caller said. */

@@ -38,6 +38,7 @@ export const openBroker = (ports: Partial<BrokerPorts>): Promise<Broker> =>
       crypto: createCrypto(),
       compression: createCompression(),
       telemetry: createTelemetry({ level: 'error', processMetrics: false }),
+      store: null,
       ...ports,
     },
     {

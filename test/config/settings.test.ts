@@ -107,8 +107,8 @@ describe('settingFault()', () => {
   })
 
   it('refuses what this version could not keep, and says why', () => {
-    expect(fault('remote.storage.enable', 'true')).toMatch('has no remote tier')
-    expect(fault('remote.storage.enable', 'false')).toBeNull()
+    expect(fault('remote.log.delete.on.disable', 'true')).toMatch('stays readable')
+    expect(fault('remote.log.delete.on.disable', 'false')).toBeNull()
     expect(fault('unclean.leader.election.enable', 'true')).toMatch('replication.mode=available')
   })
 

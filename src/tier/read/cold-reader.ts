@@ -14,7 +14,7 @@ import { BatchWalk } from './batch-walk.ts'
 import type { Blocks, SegmentPlace } from './blocks.ts'
 import { locateOffset, type LoadPage } from './locate.ts'
 import type { PageCache } from './pages.ts'
-import { Readahead, WINDOW_MAX } from './readahead.ts'
+import { type ColdBatches, Readahead, WINDOW_MAX } from './readahead.ts'
 
 /** What a cold reader reads through. */
 export interface ColdDeps {
@@ -119,15 +119,6 @@ function lastBlock(entry: SegmentEntry, first: number, start: number, maxBytes: 
   const whole = blocks.startBehind(Math.floor(start / BLOCK_BYTES), dataLength)
   const wanted = Math.min(start + maxBytes, dataLength, (first + BLOCKS_PER_READ) * BLOCK_BYTES)
   return Math.floor((Math.max(whole, wanted) - 1) / BLOCK_BYTES)
-}
-
-/** What a read has found. */
-export interface ColdBatches {
-  readonly parts: readonly Uint8Array[]
-  readonly bytes: number
-  readonly nextOffset: Offset
-  /** Position in the segment's data behind the last batch. */
-  readonly endPosition: number
 }
 
 /** Whole batches from the one that holds `from`, at `start` or behind it. */

@@ -6,7 +6,6 @@ import type { Offset } from '../../base/units.ts'
 import { BLOCK_BYTES } from '../manifest/block-table.ts'
 import type { SegmentEntry } from '../manifest/entry.ts'
 import type { Blocks, SegmentPlace } from './blocks.ts'
-import type { ColdBatches } from './cold-reader.ts'
 
 /** Readers remembered per partition. */
 const STREAMS_MAX = 16
@@ -14,6 +13,15 @@ const STREAMS_MAX = 16
 export const WINDOW_MAX = 32
 /** Blocks that one request should have at least, once it is worth to read ahead. */
 const STRIDE_MAX = 8
+
+/** What a read has found. */
+export interface ColdBatches {
+  readonly parts: readonly Uint8Array[]
+  readonly bytes: number
+  readonly nextOffset: Offset
+  /** Position in the segment's data behind the last batch. */
+  readonly endPosition: number
+}
 
 /** Blocks `[from, to)` of a segment that were read ahead. */
 interface Ahead {
@@ -68,7 +76,7 @@ export class Readahead {
     place: SegmentPlace,
     following: readonly SegmentPlace[],
     from: Offset,
-    read: Pick<ColdBatches, 'nextOffset' | 'endPosition' | 'bytes'>,
+    read: ColdBatches,
   ): void {
     const before = this.#streams.get(from)
     this.#streams.delete(from)

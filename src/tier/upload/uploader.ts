@@ -3,7 +3,7 @@
 // store that takes one write a second of the same key is no limit. Only what the manifest names
 // counts as archived; an object that arrived and was not named is an orphan for the sweeper.
 import { must } from '../../base/assert.ts'
-import { OperatingError } from '../../base/errors.ts'
+import { OperatingError, asError } from '../../base/errors.ts'
 import { eachAtOnce } from '../../flow/each.ts'
 import type { Semaphore } from '../../flow/semaphore.ts'
 import { type Offset, offset } from '../../base/units.ts'
@@ -81,11 +81,11 @@ export class Uploader {
     const segments = log.segments.slice(plan.from, plan.to)
     if (segments.length === 0) return { segments: 0, bytes: 0 }
     const entries: (SegmentEntry | undefined)[] = segments.map(() => undefined)
-    let failure: unknown = null
+    let failure: Error | null = null
     await eachAtOnce(segments.entries(), AT_ONCE, async ([i, segment]) => {
       entries[i] = await this.#upload(segment, i === 0 ? plan.base : segment.base)
     }).catch((error: unknown) => {
-      failure = error
+      failure = asError(error)
     })
     const arrived: SegmentEntry[] = []
     for (const entry of entries) {

@@ -1,0 +1,130 @@
+// A tiered topic as its clients see it: sealed segments go to the object store, local bytes go, and
+// nobody who fetches, by offset or by time, notices where the records come from.
+import { createHash } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ErrorCode } from '../../src/base/error-codes.ts'
+import type { Client } from './harness.ts'
+import { batchOf, Lab, recordsIn, until } from './harness.ts'
+import type { TopicRef } from './requests.ts'
+import { createTopic, deleteRecords, fetch, listOffset, produce } from './requests.ts'
+
+const SETTINGS = {
+  'tier.check.interval.ms': '20',
+  'log.retention.check.interval.ms': '50',
+  'tier.delete.grace.ms': '0',
+}
+const TIERED = {
+  'remote.storage.enable': 'true',
+  'segment.bytes': String(1024 * 1024),
+  'local.retention.bytes': '1',
+}
+const EARLIEST_LOCAL = -4
+const LATEST_TIERED = -5
+const EARLIEST_PENDING = -6
+
+const VALUE = 'v'.repeat(50_000)
+const RECORDS = 100
+const START_MS = Date.now() - 1_000_000
+
+let lab: Lab
+let client: Client
+
+beforeEach(async () => {
+  lab = await Lab.disk(SETTINGS)
+  client = await lab.client()
+})
+afterEach(() => lab.close())
+
+/** About five segments, a record a batch, a second between their timestamps. */
+async function fill(topic: TopicRef): Promise<void> {
+  for (let i = 0; i < RECORDS; i++) {
+    const batch = batchOf([`${i} ${VALUE}`], { timestampMs: START_MS + i * 1000 })
+    await produce(client, topic, batch)
+  }
+}
+
+const place = async (topic: TopicRef, timestamp: number): Promise<number> =>
+  (await listOffset(client, topic, timestamp, { version: 11 })).offset
+
+/** Waits until only the active segment is here. */
+const localStart = (topic: TopicRef): Promise<number> =>
+  until(
+    () => place(topic, EARLIEST_LOCAL),
+    (offset) => offset > RECORDS - 25,
+  )
+
+/** Everything from `from` on, by one fetch after the other. */
+async function replay(topic: TopicRef, from = 0): Promise<[number, string | null][]> {
+  const all: [number, string | null][] = []
+  for (let next = from; next < RECORDS;) {
+    const { records, errorCode } = await fetch(client, topic, next, { maxBytes: 300_000 })
+    expect(errorCode).toBe(0)
+    const some = recordsIn(records).filter(([offset]) => offset >= next)
+    expect(some.length).toBeGreaterThan(0)
+    all.push(...some)
+    next = (some.at(-1)?.[0] ?? next) + 1
+  }
+  return all
+}
+
+const digest = (records: readonly (readonly [number, string | null])[]): string =>
+  createHash('sha256').update(JSON.stringify(records)).digest('hex')
+
+describe('a tiered topic', () => {
+  test('is read across the seam as if nothing had moved [INV-68]', async () => {
+    const topic = await createTopic(client, { configs: TIERED })
+    await fill(topic)
+    const before = digest(await replay(topic))
+    const local = await localStart(topic)
+    expect(await place(topic, -2)).toBe(0)
+    expect(await place(topic, LATEST_TIERED)).toBe(local - 1)
+    expect(await place(topic, EARLIEST_PENDING)).toBe(local)
+    expect(digest(await replay(topic))).toBe(before)
+    expect((await replay(topic, local - 3)).map(([offset]) => offset)).toEqual(
+      Array.from({ length: RECORDS - local + 3 }, (_, i) => local - 3 + i),
+    )
+  })
+
+  test('finds archived records by time', async () => {
+    const topic = await createTopic(client, { configs: TIERED })
+    await fill(topic)
+    await localStart(topic)
+    for (const i of [0, 1, 17, 42, 63]) {
+      const hit = await listOffset(client, topic, START_MS + i * 1000 - 1, { version: 11 })
+      expect([hit.offset, hit.timestamp]).toEqual([i, START_MS + i * 1000])
+    }
+    expect(await place(topic, -3)).toBe(RECORDS - 1)
+  })
+
+  test('outlives a restart, clean or not, and goes on where it was', async () => {
+    const topic = await createTopic(client, { configs: TIERED })
+    await fill(topic)
+    const before = digest(await replay(topic))
+    const local = await localStart(topic)
+    client = await lab.restart()
+    expect(await place(topic, EARLIEST_LOCAL)).toBe(local)
+    expect(await place(topic, -2)).toBe(0)
+    expect(digest(await replay(topic))).toBe(before)
+    const copy = await lab.killedCopy()
+    try {
+      const other = client
+      client = await copy.client()
+      expect(digest(await replay(topic))).toBe(before)
+      client = other
+    } finally {
+      await copy.close()
+    }
+  })
+
+  test('forgets records that are deleted, and their objects', async () => {
+    const topic = await createTopic(client, { configs: TIERED })
+    await fill(topic)
+    await localStart(topic)
+    const { lowWatermark } = await deleteRecords(client, topic, 50)
+    expect(lowWatermark).toBe(50)
+    expect(await place(topic, -2)).toBe(50)
+    const below = await fetch(client, topic, 49)
+    expect(below.errorCode).toBe(ErrorCode.OFFSET_OUT_OF_RANGE)
+    expect((await replay(topic, 50)).length).toBe(RECORDS - 50)
+  })
+})
