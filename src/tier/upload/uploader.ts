@@ -81,11 +81,11 @@ export class Uploader {
     const segments = log.segments.slice(plan.from, plan.to)
     if (segments.length === 0) return { segments: 0, bytes: 0 }
     const entries: (SegmentEntry | undefined)[] = segments.map(() => undefined)
-    let failure: Error | null = null
+    const failures: Error[] = []
     await eachAtOnce(segments.entries(), AT_ONCE, async ([i, segment]) => {
       entries[i] = await this.#upload(segment, i === 0 ? plan.base : segment.base)
     }).catch((error: unknown) => {
-      failure = asError(error)
+      failures.push(asError(error))
     })
     const arrived: SegmentEntry[] = []
     for (const entry of entries) {
@@ -93,7 +93,7 @@ export class Uploader {
       arrived.push(entry)
     }
     if (arrived.length > 0) await this.#commit(arrived)
-    if (failure !== null) throw failure
+    for (const failure of failures) throw failure
     return {
       segments: arrived.length,
       bytes: arrived.reduce((sum, { dataLength }) => sum + dataLength, 0),
