@@ -20,7 +20,6 @@ import type { Disk } from '../ports/disk.ts'
 import type { Network } from '../ports/network.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
-import type { Tier } from '../tier/tier.ts'
 import { servedApis } from './apis.ts'
 import { controllerPolicy } from './config-view.ts'
 import { DataDirectory } from './data-directory.ts'
@@ -35,7 +34,7 @@ import { Partitions } from './partitions.ts'
 import { ProducePath } from './kafka/produce-path.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { ResponseMemory } from './kafka/response-memory.ts'
-import { openTier, tieredPartitions } from './tiering.ts'
+import { Tiering } from './tiering.ts'
 import { OFFSETS_TOPIC, TopicCreator } from './topic-creator.ts'
 import { Upkeep } from './upkeep.ts'
 import { ListenerView } from './topic-view.ts'
@@ -80,7 +79,7 @@ export class Broker {
   #partitions: Partitions | null = null
   #cancelExpiry: Cancel = () => undefined
   #upkeep: Upkeep | null = null
-  #tier: Tier | null = null
+  #tiering: Tiering | null = null
   #address = { host: '', port: 0 }
   #ready = false
   #failure: Error | null = null
@@ -179,10 +178,11 @@ export class Broker {
       (error) => this.#fail(error),
     )
     this.#store = store
-    this.#tier = openTier(this.#ports, settings, (name, work) => this.#background(name, work))
+    const background = (name: string, work: Promise<void>): void => this.#background(name, work)
+    this.#tiering = Tiering.open(this.#ports, settings, directory.clusterId, background)
     const partitions = new Partitions({
       store,
-      tier: this.#tier,
+      tier: this.#tiering?.tier ?? null,
       tools,
       settings,
       nodeId,
@@ -266,7 +266,7 @@ export class Broker {
     const tools = { crypto, compression }
     this.#upkeep = new Upkeep(partitions, { clock, telemetry, tools }, () => metadata.image())
     this.#background('upkeep', this.#upkeep.start(settings))
-    this.#tier?.start(() => tieredPartitions(partitions))
+    this.#tiering?.start(partitions, { image: () => metadata.image(), groups })
     this.#ready = true
   }
 
@@ -405,7 +405,7 @@ export class Broker {
     await attempt(() => this.#listener?.close())
     this.#groups?.close()
     await attempt(() => this.#upkeep?.close())
-    await attempt(() => this.#tier?.close())
+    await attempt(() => this.#tiering?.close())
     await attempt(() => this.#store?.close())
     await attempt(() => this.#metadata?.close())
     await attempt(() => this.#directory?.close(failure === null))

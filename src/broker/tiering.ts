@@ -1,33 +1,146 @@
-// The tier as one broker uses it: made from its settings, and fed with the partitions that it
-// leads.
+// The tier as one broker uses it: made from its settings, fed with the partitions that it leads,
+// and with the metadata and the groups' offsets, of which a snapshot goes to the bucket whenever
+// they have changed. Which life of the cluster this is, as the bucket has it, is remembered on
+// disk.
+import { OperatingError } from '../base/errors.ts'
 import { offset } from '../base/units.ts'
+import type { ClusterImage } from '../cluster/image.ts'
+import { encodeSnapshot } from '../cluster/snapshot.ts'
 import type { Settings } from '../config/settings.ts'
-import { Tier, type TierDeps, type TieredPartition } from '../tier/tier.ts'
+import type { GroupCoordinator } from '../group/coordinator.ts'
+import { encodeRecord } from '../group/records.ts'
+import { Rounds } from '../log/retention/rounds.ts'
+import type { Disk } from '../ports/disk.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
+import { checkOwner, claimBucket, readOwner } from '../tier/bucket/claim.ts'
+import { putSnapshot } from '../tier/bucket/snapshot.ts'
+import { Tier, type TierDeps, type TieredPartition } from '../tier/tier.ts'
 import type { Partitions } from './partitions.ts'
 
-/** The tier over the broker's object store; null when it uses none. */
-export function openTier(
-  ports: Omit<TierDeps, 'store' | 'background' | 'cache'> & { readonly store: ObjectStore | null },
-  settings: Settings,
-  background: TierDeps['background'],
-): Tier | null {
-  const { store, disk, clock, crypto, telemetry } = ports
-  const values = settings.broker
-  if (store === null) return null
-  return new Tier(
-    { store, disk, clock, crypto, telemetry, background, cache: null },
-    {
-      checkMs: values.tierCheckMs,
-      graceMs: values.tierGraceMs,
-      uploadsMax: values.tierUploadsMax,
-      readBytesMax: values.tierReadBytesMax,
-    },
-  )
+const LIFE_FILE = 'store-life'
+const LIFE_BYTES = 32
+
+/** The ports of a broker that its tier uses. */
+export interface TieringPorts extends Omit<TierDeps, 'store' | 'background' | 'cache' | 'claim'> {
+  readonly store: ObjectStore | null
+}
+
+/** What a snapshot of the cluster is made of. */
+export interface SnapshotSources {
+  image(): ClusterImage
+  readonly groups: GroupCoordinator
+}
+
+/** The object store of one broker and what goes there. */
+export class Tiering {
+  readonly tier: Tier
+  readonly #ports: TieringPorts & { readonly store: ObjectStore }
+  readonly #settings: Settings
+  readonly #clusterId: string
+  readonly #background: TierDeps['background']
+  #rounds: Rounds | null = null
+  #life: string | null = null
+  /** SHA-256 of what the newest snapshot was made of, as text. */
+  #last = ''
+
+  private constructor(
+    ports: TieringPorts & { readonly store: ObjectStore },
+    settings: Settings,
+    clusterId: string,
+    background: TierDeps['background'],
+  ) {
+    const { store, disk, clock, crypto, telemetry } = ports
+    const values = settings.broker
+    this.#ports = ports
+    this.#settings = settings
+    this.#clusterId = clusterId
+    this.#background = background
+    this.tier = new Tier(
+      {
+        store,
+        disk,
+        clock,
+        crypto,
+        telemetry,
+        background,
+        cache: null,
+        claim: () => this.#claim(),
+      },
+      {
+        checkMs: values.tierCheckMs,
+        graceMs: values.tierGraceMs,
+        uploadsMax: values.tierUploadsMax,
+        readBytesMax: values.tierReadBytesMax,
+      },
+    )
+  }
+
+  /** The tier over the broker's object store; null when it uses none. Asks nothing of the store. */
+  static open(
+    ports: TieringPorts,
+    settings: Settings,
+    clusterId: string,
+    background: TierDeps['background'],
+  ): Tiering | null {
+    const { store } = ports
+    return store === null ? null : new Tiering({ ...ports, store }, settings, clusterId, background)
+  }
+
+  /** Begins to archive the partitions that are led here, and the cluster's snapshots. */
+  start(partitions: Partitions, sources: SnapshotSources): void {
+    const { clock } = this.#ports
+    this.#rounds = new Rounds(
+      clock,
+      {
+        name: 'snapshot of the cluster',
+        everyMs: this.#settings.broker.tierSnapshotMs,
+        pauseMs: 1,
+        background: (name, work) => this.#background(name, work),
+      },
+      async () => {
+        await this.#snapshot(sources)
+        return false
+      },
+    )
+    this.#rounds.start()
+    this.tier.start(() => tieredPartitions(partitions))
+  }
+
+  /** Begins nothing more and waits for what runs. */
+  async close(): Promise<void> {
+    await Promise.all([this.tier.close(), this.#rounds?.close()])
+  }
+
+  async #claim(): Promise<void> {
+    const { store, crypto, disk } = this.#ports
+    this.#life ??= await readLife(disk)
+    const mine = { clusterId: this.#clusterId, life: this.#life }
+    const life = await claimBucket(store, crypto, mine)
+    if (life !== this.#life) await saveLife(disk, life)
+    this.#life = life
+  }
+
+  /** Puts a snapshot when something has changed since the last one. */
+  async #snapshot({ image, groups }: SnapshotSources): Promise<void> {
+    const { store, crypto, clock } = this.#ports
+    if (!this.tier.claimed) return
+    const metadata = encodeSnapshot(image())
+    const state = groups
+      .partitions()
+      .flatMap(({ shard }) => Array.from(shard.records(), encodeRecord))
+    const snapshot = { clusterId: this.#clusterId, metadata, groups: state }
+    const digest = fingerprint(crypto, snapshot)
+    if (digest === this.#last) return
+    const owner = await readOwner(store)
+    if (owner === null) throw new OperatingError('absent', 'The bucket has lost its cluster.json')
+    checkOwner(store.traits.url, owner, { clusterId: this.#clusterId, life: this.#life })
+    await putSnapshot(store, crypto, { ...snapshot, madeMs: clock.wallMs() })
+    this.#last = digest
+  }
 }
 
 /** The partitions led here whose topics are archived now. */
-export function* tieredPartitions(partitions: Partitions): Generator<TieredPartition> {
+function* tieredPartitions(partitions: Partitions): Generator<TieredPartition> {
   for (const leader of partitions.open()) {
     const { tier, log } = leader
     if (tier === null || log.closed || log.settings.archive === null) continue
@@ -37,4 +150,49 @@ export function* tieredPartitions(partitions: Partitions): Generator<TieredParti
     }
     yield { tier, limit }
   }
+}
+
+/** Tells two snapshots apart. */
+function fingerprint(
+  crypto: TieringPorts['crypto'],
+  {
+    metadata,
+    groups,
+  }: {
+    readonly metadata: Uint8Array
+    readonly groups: readonly { readonly key: Uint8Array; readonly value: Uint8Array | null }[]
+  },
+): string {
+  let crc = 0
+  for (const { key, value } of groups) {
+    crc = crypto.crc32c(key, crc)
+    if (value !== null) crc = crypto.crc32c(value, crc)
+  }
+  return `${crypto.sha256(metadata).join()} ${groups.length} ${crc}`
+}
+
+async function readLife(disk: Disk): Promise<string | null> {
+  if (!(await disk.list('')).includes(LIFE_FILE)) return null
+  const file = await disk.open(LIFE_FILE, { mode: 'read' })
+  try {
+    const bytes = new Uint8Array(LIFE_BYTES)
+    const count = await file.read(0, bytes)
+    return count === LIFE_BYTES ? new TextDecoder().decode(bytes) : null
+  } finally {
+    await file.close()
+  }
+}
+
+/** Remembers durably which life of its cluster this directory belongs to. */
+export async function saveLife(disk: Disk, life: string): Promise<void> {
+  await disk.remove(`${LIFE_FILE}.new`)
+  const file = await disk.open(`${LIFE_FILE}.new`, { mode: 'create' })
+  try {
+    await file.writeBehind(0, new TextEncoder().encode(life))
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await disk.rename(`${LIFE_FILE}.new`, LIFE_FILE)
+  await disk.syncDirectory('')
 }

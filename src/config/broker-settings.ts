@@ -138,6 +138,9 @@ const tier: readonly Setting[] = [
   long('tier.delete.grace.ms', 300_000, 'How long an object stays that is named no more.', {
     min: 0,
   }),
+  long('tier.snapshot.interval.ms', 60_000, 'How often changed topics and offsets are archived.', {
+    min: 10,
+  }),
   int('tier.uploads.max', 4, 'Segments that are uploaded at the same time.', { min: 1, max: 64 }),
   long('tier.read.bytes', 32 * MiB, 'Memory for archived bytes on their way, and read ahead.', {
     min: 4 * MiB,

@@ -66,6 +66,7 @@ export interface BrokerSettings {
   readonly usesStore: boolean
   readonly tierCheckMs: number
   readonly tierGraceMs: number
+  readonly tierSnapshotMs: number
   readonly tierUploadsMax: number
   readonly tierReadBytesMax: number
   readonly retentionCheckMs: number
@@ -147,6 +148,7 @@ export const brokerValues = (optional: (name: string) => string | null): BrokerS
     usesStore: boolean('remote.log.storage.system.enable'),
     tierCheckMs: number('tier.check.interval.ms'),
     tierGraceMs: number('tier.delete.grace.ms'),
+    tierSnapshotMs: number('tier.snapshot.interval.ms'),
     tierUploadsMax: number('tier.uploads.max'),
     tierReadBytesMax: number('tier.read.bytes'),
     retentionCheckMs: number('log.retention.check.interval.ms'),

@@ -26,6 +26,11 @@ export interface TierDeps {
   readonly crypto: Crypto
   readonly telemetry: Telemetry
   readonly cache: BlockCache | null
+  /**
+   * Makes the bucket ours before anything is written to it; called again after a failure. Throws
+   * `refused` with a sentence when it is not.
+   */
+  claim(): Promise<void>
   /** Watches over work that nobody waits for. */
   background(name: string, work: Promise<void>): void
 }
@@ -56,7 +61,7 @@ const BACKOFF = { firstMs: 1_000, waitMsMax: 60_000 }
 
 /** A partition that has failed lately. */
 interface Trouble {
-  failures: number
+  readonly failures: number
   readonly untilMs: number
   readonly message: string
 }
@@ -72,6 +77,10 @@ export class Tier {
   readonly #uploadedBytes: Counter
   readonly #failures: Counter
   #partitions: () => Iterable<TieredPartition> = () => []
+  /** The bucket is ours. */
+  #claimed = false
+  #claiming: Promise<void> | null = null
+  #claimTrouble: Trouble | null = null
   #cancel: Cancel = () => undefined
   #closed = false
 
@@ -123,9 +132,14 @@ export class Tier {
     this.#look()
   }
 
+  /** Whether the bucket is known to be ours. */
+  get claimed(): boolean {
+    return this.#claimed
+  }
+
   /** Why a partition is not archived at present; null when nothing is wrong. */
   troubleOf(tier: PartitionTier): string | null {
-    return this.#troubles.get(tier)?.message ?? null
+    return this.#claimTrouble?.message ?? this.#troubles.get(tier)?.message ?? null
   }
 
   /** Begins nothing more and waits for what runs. */
@@ -133,14 +147,35 @@ export class Tier {
     this.#closed = true
     this.#cancel()
     await this.#deps.store.close()
-    await Promise.allSettled(this.#working.values())
+    await Promise.allSettled([...this.#working.values(), this.#claiming])
   }
 
   #look(): void {
     if (this.#closed) return
     const { clock } = this.#deps
-    const nowMs = clock.monotonicMs()
-    const wallMs = clock.wallMs()
+    if (this.#claimed) this.#lookAtAll(clock.monotonicMs(), clock.wallMs())
+    else if ((this.#claimTrouble?.untilMs ?? 0) <= clock.monotonicMs()) this.#claim()
+    this.#cancel = clock.after(this.#options.checkMs, () => this.#look())
+  }
+
+  /** Makes sure of the bucket before anything is written to it. */
+  #claim(): void {
+    if (this.#claiming !== null) return
+    this.#claiming = this.#deps.claim().then(
+      () => {
+        this.#claimed = true
+        this.#claimTrouble = null
+      },
+      (error: unknown) => {
+        this.#claiming = null
+        if (!this.#closed)
+          this.#claimTrouble = this.#trouble(this.#claimTrouble, asError(error), {})
+      },
+    )
+    this.#deps.background('claim the object store', this.#claiming)
+  }
+
+  #lookAtAll(nowMs: number, wallMs: number): void {
     for (const partition of this.#partitions()) {
       const { tier } = partition
       if (this.#working.has(tier)) continue
@@ -148,7 +183,6 @@ export class Tier {
       rollQuiet(tier.log, wallMs)
       if (tier.hasWork(partition.limit())) this.#work(partition)
     }
-    this.#cancel = clock.after(this.#options.checkMs, () => this.#look())
   }
 
   #work(partition: TieredPartition): void {
@@ -173,20 +207,22 @@ export class Tier {
 
   #failed(tier: PartitionTier, error: Error): void {
     if (this.#closed || tier.log.closed) return
+    const before = this.#troubles.get(tier) ?? null
+    this.#troubles.set(tier, this.#trouble(before, error, ownerFields(tier)))
+  }
+
+  /** Counts a failure, says what is wrong once a sentence, and how long to leave it alone. */
+  #trouble(before: Trouble | null, error: Error, fields: Record<string, unknown>): Trouble {
     const { clock, crypto, telemetry } = this.#deps
     this.#failures.value++
-    const before = this.#troubles.get(tier)
     const failures = (before?.failures ?? 0) + 1
     const waitMs = BACKOFF.firstMs + backoffMs(failures, BACKOFF, () => crypto.random())
     const { message } = error
-    this.#troubles.set(tier, { failures, untilMs: clock.monotonicMs() + waitMs, message })
-    // Once a sentence, not once an attempt.
-    if (before?.message === message) return
-    const passing = error instanceof OperatingError && error.kind === 'retry'
-    telemetry.log(passing ? 'warn' : 'error', 'cannot archive', {
-      ...ownerFields(tier),
-      reason: message,
-    })
+    if (before?.message !== message) {
+      const passing = error instanceof OperatingError && error.kind === 'retry'
+      telemetry.log(passing ? 'warn' : 'error', 'cannot archive', { ...fields, reason: message })
+    }
+    return { failures, untilMs: clock.monotonicMs() + waitMs, message }
   }
 }
 

@@ -194,13 +194,15 @@ export class RetentionSweeper {
     if (start > log.logStart) await advance(start).catch(settle)
     const { archivedEnd } = archive
     const local = log.settings.archive
-    if (archivedEnd === null || local === null) return 0
+    // The newest sealed segment stays: it tells a start after a crash of producers and epochs.
+    const newest = log.segments.at(-2)
+    if (archivedEnd === null || local === null || newest === undefined) return 0
     const { localRetentionBytes: retentionBytes, localRetentionMs: retentionMs } = local
     const settings = { deletes: true, retentionBytes, retentionMs }
     const plan = planRetention(log.segments, settings, {
       nowMs: this.#nowMs,
       logStart: log.localStart,
-      limit: archivedEnd,
+      limit: archivedEnd < newest.base ? archivedEnd : newest.base,
       countMax,
     })
     if (plan.count === 0) return 0
