@@ -5,22 +5,20 @@
 // this process.
 import { type Offset, leaderEpoch, offset } from '../base/units.ts'
 import { OperatingError } from '../base/errors.ts'
-import { partitionDirectory } from '../log/log-host.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { AbortedSpan } from '../log/state/aborted.ts'
 import { Lineage } from '../log/state/lineage.ts'
 import type { LogRead } from '../log/cache/log-read.ts'
 import type { FoundRecord } from '../log/timestamp-search.ts'
 import type { RecordTools } from '../record/section.ts'
-import type { ArchiveIdentity } from './keys.ts'
-import { encodeHead } from './manifest/head.ts'
+import { readCopy, saveCopy } from './bucket/manifest-copy.ts'
 import type { Manifest } from './manifest/manifest.ts'
 import { AbortedLists } from './read/aborted.ts'
 import { ColdReader, type ColdLimits } from './read/cold-reader.ts'
 import { findArchivedTime, newestArchivedMs } from './read/time-search.ts'
 import { expiredTo } from './upload/expiry.ts'
 import { Garbage } from './upload/garbage.ts'
-import { PartitionArchive, readHead, type ArchiveOwner } from './upload/partition-archive.ts'
+import { PartitionArchive, type ArchiveOwner } from './upload/partition-archive.ts'
 import { Uploader, endOf, type Uploaded } from './upload/uploader.ts'
 import type { TierParts } from './tier-parts.ts'
 
@@ -156,40 +154,4 @@ export class PartitionTier {
     this.#heard = true
     return manifest
   }
-}
-
-/** Where the copy lies. */
-const copyPath = ({ topicId, partition }: ArchiveIdentity): string =>
-  `${partitionDirectory({ topicId, index: partition })}/archive`
-
-/** The copy beside the segments; null when there is none that can be read. */
-async function readCopy(
-  { disk, crypto }: TierParts,
-  owner: ArchiveOwner,
-): Promise<Manifest | null> {
-  try {
-    const file = await disk.open(copyPath(owner), { mode: 'read' })
-    try {
-      const bytes = new Uint8Array(await file.size())
-      await file.read(0, bytes)
-      return readHead(crypto, file.path, owner, bytes)
-    } finally {
-      await file.close()
-    }
-  } catch (error) {
-    // Absent, torn by a power cut, or of another version: the store has the original.
-    if (error instanceof OperatingError) return null
-    throw error
-  }
-}
-
-/** Leaves a copy; it need not be durable. */
-async function saveCopy({ disk, crypto }: TierParts, manifest: Manifest): Promise<void> {
-  const path = copyPath(manifest)
-  await disk.makeDirectory(partitionDirectory({ ...manifest, index: manifest.partition }))
-  await disk.remove(`${path}.new`)
-  const file = await disk.open(`${path}.new`, { mode: 'create' })
-  await file.writeBehind(0, encodeHead(crypto, manifest))
-  await file.close()
-  await disk.rename(`${path}.new`, path)
 }
