@@ -179,7 +179,7 @@ export class Broker {
     )
     this.#store = store
     const background = (name: string, work: Promise<void>): void => this.#background(name, work)
-    this.#tiering = Tiering.open(this.#ports, settings, directory.clusterId, background)
+    this.#tiering = await Tiering.open(this.#ports, settings, directory.clusterId, background)
     const partitions = new Partitions({
       store,
       tier: this.#tiering?.tier ?? null,

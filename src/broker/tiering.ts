@@ -13,6 +13,12 @@ import { Rounds } from '../log/retention/rounds.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
 import { checkOwner, claimBucket, readOwner } from '../tier/bucket/claim.ts'
+import { Supervisor } from '../flow/supervisor.ts'
+import type { BlockCache } from '../tier/cache/blocks.ts'
+import { CacheMetrics } from '../tier/cache/cache-metrics.ts'
+import { openDiskBlocks } from '../tier/cache/disk-blocks.ts'
+import { LayeredBlocks } from '../tier/cache/layered-blocks.ts'
+import { MemoryBlocks } from '../tier/cache/memory-blocks.ts'
 import { putSnapshot } from '../tier/bucket/snapshot.ts'
 import { Tier, type TierDeps, type TieredPartition } from '../tier/tier.ts'
 import type { Partitions } from './partitions.ts'
@@ -48,6 +54,7 @@ export class Tiering {
     settings: Settings,
     clusterId: string,
     background: TierDeps['background'],
+    cache: BlockCache,
   ) {
     const { store, disk, clock, crypto, telemetry } = ports
     const values = settings.broker
@@ -63,8 +70,8 @@ export class Tiering {
         crypto,
         telemetry,
         background,
-        cache: null,
-        claim: () => this.#claim(),
+        cache,
+        claim: (claimed) => this.#claim(claimed),
       },
       {
         checkMs: values.tierCheckMs,
@@ -76,14 +83,16 @@ export class Tiering {
   }
 
   /** The tier over the broker's object store; null when it uses none. Asks nothing of the store. */
-  static open(
+  static async open(
     ports: TieringPorts,
     settings: Settings,
     clusterId: string,
     background: TierDeps['background'],
-  ): Tiering | null {
+  ): Promise<Tiering | null> {
     const { store } = ports
-    return store === null ? null : new Tiering({ ...ports, store }, settings, clusterId, background)
+    if (store === null) return null
+    const cache = await openCache(ports, settings)
+    return new Tiering({ ...ports, store }, settings, clusterId, background, cache)
   }
 
   /** Begins to archive the partitions that are led here, and the cluster's snapshots. */
@@ -111,8 +120,8 @@ export class Tiering {
     await Promise.all([this.tier.close(), this.#rounds?.close()])
   }
 
-  async #claim(): Promise<void> {
-    const { store, crypto, disk } = this.#ports
+  async #claim(store: ObjectStore): Promise<void> {
+    const { crypto, disk } = this.#ports
     this.#life ??= await readLife(disk)
     const mine = { clusterId: this.#clusterId, life: this.#life }
     const life = await claimBucket(store, crypto, mine)
@@ -122,7 +131,8 @@ export class Tiering {
 
   /** Puts a snapshot when something has changed since the last one. */
   async #snapshot({ image, groups }: SnapshotSources): Promise<void> {
-    const { store, crypto, clock } = this.#ports
+    const { crypto, clock } = this.#ports
+    const { store } = this.tier
     if (!this.tier.claimed) return
     const metadata = encodeSnapshot(image())
     const state = groups
@@ -137,6 +147,33 @@ export class Tiering {
     await putSnapshot(store, crypto, { ...snapshot, madeMs: clock.wallMs() })
     this.#last = digest
   }
+}
+
+/**
+ * Where archived blocks that were read are kept: in memory, and behind it on disk if that is set.
+ */
+async function openCache(ports: TieringPorts, settings: Settings): Promise<BlockCache> {
+  const { disk, crypto, telemetry } = ports
+  const { tierCacheBytes, tierCacheMemoryBytes, diskReserveBytes } = settings.broker
+  const metrics = new CacheMetrics(telemetry)
+  const memory = new MemoryBlocks({ bytesMax: tierCacheMemoryBytes, metrics, name: 'memory' })
+  if (tierCacheBytes === 0) return memory
+  const below = await openDiskBlocks({
+    disk,
+    directory: 'cache',
+    bytesMax: tierCacheBytes,
+    reserveBytes: diskReserveBytes * 2,
+    queueMax: 16,
+    indexEvery: 256,
+    crypto,
+    metrics,
+    name: 'disk',
+    telemetry,
+    supervisor: new Supervisor((task, error) => {
+      telemetry.log('error', 'background work failed', { name: task, error: String(error) })
+    }),
+  })
+  return new LayeredBlocks(memory, below)
 }
 
 /** The partitions led here whose topics are archived now. */

@@ -142,6 +142,12 @@ const tier: readonly Setting[] = [
     min: 10,
   }),
   int('tier.uploads.max', 4, 'Segments that are uploaded at the same time.', { min: 1, max: 64 }),
+  long('tier.cache.bytes', 1024 * MiB, 'Disk for archived blocks that were read; 0 for none.', {
+    min: 0,
+  }),
+  long('tier.cache.memory.bytes', 16 * MiB, 'Memory for archived blocks that were read.', {
+    min: MiB,
+  }),
   long('tier.read.bytes', 32 * MiB, 'Memory for archived bytes on their way, and read ahead.', {
     min: 4 * MiB,
     max: 4096 * MiB,

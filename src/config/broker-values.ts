@@ -68,6 +68,8 @@ export interface BrokerSettings {
   readonly tierGraceMs: number
   readonly tierSnapshotMs: number
   readonly tierUploadsMax: number
+  readonly tierCacheBytes: number
+  readonly tierCacheMemoryBytes: number
   readonly tierReadBytesMax: number
   readonly retentionCheckMs: number
   readonly isCompactionEnabled: boolean
@@ -150,6 +152,8 @@ export const brokerValues = (optional: (name: string) => string | null): BrokerS
     tierGraceMs: number('tier.delete.grace.ms'),
     tierSnapshotMs: number('tier.snapshot.interval.ms'),
     tierUploadsMax: number('tier.uploads.max'),
+    tierCacheBytes: number('tier.cache.bytes'),
+    tierCacheMemoryBytes: number('tier.cache.memory.bytes'),
     tierReadBytesMax: number('tier.read.bytes'),
     retentionCheckMs: number('log.retention.check.interval.ms'),
     isCompactionEnabled: boolean('log.cleaner.enable'),

@@ -8,17 +8,10 @@ import { OperatingError } from '../../base/errors.ts'
 import type { Semaphore } from '../../flow/semaphore.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
+import { blockKey, type BlockCache } from '../cache/blocks.ts'
 import { segmentKey, type ArchiveIdentity } from '../keys.ts'
 import { BLOCK_BYTES, BLOCK_HASH_BYTES } from '../manifest/block-table.ts'
 import type { SegmentEntry } from '../manifest/entry.ts'
-
-/** Where blocks are kept beyond memory. What it gives is verified again. */
-export interface BlockCache {
-  /** The block that was put under `key`; null when it is not there any more. */
-  get(key: string): Promise<Uint8Array | null> | Uint8Array | null
-  /** Takes a block to keep; the cache may keep the bytes themselves, which do not change. */
-  put(key: string, bytes: Uint8Array): void
-}
 
 /** What blocks are read through. */
 export interface BlockDeps {
@@ -89,7 +82,7 @@ export class Blocks {
     // From here to the last wait nothing else runs: what is held now is still held then.
     this.#fetchMissing(place, key, found, from)
     const waits = found.map((block, at) =>
-      block !== null ? Promise.resolve(block) : this.#wait(`${key}#${from + at}`, signal),
+      block !== null ? Promise.resolve(block) : this.#wait(blockKey(key, from + at), signal),
     )
     const blocks: Uint8Array[] = []
     for (const one of await Promise.allSettled(waits)) {
@@ -106,9 +99,9 @@ export class Blocks {
     const last = Math.min(to, place.entry.blocks.length, from + room)
     let next = from
     while (next < last) {
-      while (next < last && this.#held.has(`${key}#${next}`)) next++
+      while (next < last && this.#held.has(blockKey(key, next))) next++
       let end = next
-      while (end < last && !this.#held.has(`${key}#${end}`)) end++
+      while (end < last && !this.#held.has(blockKey(key, end))) end++
       if (next < end) this.#fetch(place, key, next, end, true)
       next = end
     }
@@ -118,8 +111,8 @@ export class Blocks {
   forget(place: SegmentPlace, from: number, to: number): void {
     const key = placeKey(place)
     for (let i = from; i < to; i++) {
-      const held = this.#held.get(`${key}#${i}`)
-      if (held?.ahead === true) this.#drop(`${key}#${i}`, held)
+      const held = this.#held.get(blockKey(key, i))
+      if (held?.ahead === true) this.#drop(blockKey(key, i), held)
     }
   }
 
@@ -133,7 +126,7 @@ export class Blocks {
     const { cache } = this.#deps
     const found: (Uint8Array | null)[] = []
     for (let i = from; i < to; i++) {
-      const name = `${key}#${i}`
+      const name = blockKey(key, i)
       const cached = cache === null || this.#held.has(name) ? null : cache.get(name)
       const bytes = cached instanceof Promise ? await cached : cached
       found.push(bytes !== null && (await this.#isSound(entry, i, bytes)) ? bytes : null)
@@ -149,7 +142,7 @@ export class Blocks {
     first: number,
   ): void {
     const missing = (at: number): boolean =>
-      at < found.length && found[at] === null && !this.#held.has(`${key}#${first + at}`)
+      at < found.length && found[at] === null && !this.#held.has(blockKey(key, first + at))
     for (let at = 0; at < found.length; at++) {
       let end = at
       while (missing(end)) end++
@@ -188,7 +181,7 @@ export class Blocks {
     const request: Request = { abort: new AbortController(), wanted: to - from }
     const coming = this.#get(place, key, from, to, request.abort.signal)
     for (let i = from; i < to; i++) {
-      const name = `${key}#${i}`
+      const name = blockKey(key, i)
       const bytes = coming.then((all) => {
         const at = (i - from) * BLOCK_BYTES
         return this.#verified(place.entry, name, i, all.subarray(at, at + BLOCK_BYTES))
