@@ -82,6 +82,20 @@ describe('BlockQueues', () => {
     expect(hits / 4500).toBeGreaterThan(0.95)
   })
 
+  it('keeps a block that is asked for again soon after it went', () => {
+    const policy = queues(100)
+    let scanned = 0
+    const scan = (count: number): void => {
+      for (let i = 0; i < count; i++) policy.read(`scan#${scanned++}`)
+    }
+    scan(200)
+    policy.read('back')
+    scan(150)
+    expect(policy.read('back')).toBe(false)
+    scan(150)
+    expect(policy.read('back')).toBe(true)
+  })
+
   it('counts its bytes whatever comes, in seeded lives', () => {
     for (let seed = 1; seed <= 200; seed++) {
       const prng = new Prng(seed)

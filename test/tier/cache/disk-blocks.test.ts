@@ -300,11 +300,12 @@ describe('DiskBlocks', () => {
   })
 
   it('close() waits for reads and the write that runs', async () => {
-    const { scheduler, disk } = simulated()
+    const latencies = { transferMs: [50, 60], syncMs: [1, 2], entriesMs: [0.1, 0.2] } as const
+    const { scheduler, disk } = simulated({ latencies })
     const { cache } = await scheduler.settle(open(disk))
     cache.put('k#0', blockOf(1))
     await scheduler.settle(cache.idle())
-    const reads = Array.from({ length: 9 }, () => cache.get('k#0'))
+    const reads = Array.from({ length: 20 }, () => cache.get('k#0'))
     cache.put('k#1', blockOf(2))
     await scheduler.settle(cache.close())
     expect(disk.openFiles).toBe(0)

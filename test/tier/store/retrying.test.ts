@@ -187,6 +187,27 @@ describe('retrying() a put from a source', () => {
     expect(Buffer.compare(bucket.peek('k') ?? text(''), whole)).toBe(0)
   })
 
+  it('lets a store that ignores its signal read no more of it', async () => {
+    const refused: string[] = []
+    const read = async (source: ObjectSource, from: number): Promise<void> => {
+      refused.push(await kindOf(source.read(from, from + 1)))
+    }
+    const put: ObjectStore['put'] = async (_, body) => {
+      if (body instanceof Uint8Array) throw new Error('A source was put')
+      await read(body, 0)
+      await new Promise<void>((resolve) => {
+        scheduler.schedule(1e6, resolve)
+      })
+      await read(body, 1)
+      return { outcome: 'exists' }
+    }
+    const { scheduler, store } = make({ attemptsMax: 1 }, { ...bare(), put })
+    const source = sourceOf(new Uint8Array(10), async () => {})
+    expect(await kindOf(scheduler.settle(store.put('k', source)))).toBe('retry')
+    await scheduler.runUntilIdle()
+    expect(refused).toEqual(['none', 'closed'])
+  })
+
   it('leaves no read of it behind when it is given up, and begins none', async () => {
     const { scheduler, store } = make()
     const whole = new Uint8Array(40_000_000)
