@@ -2,6 +2,7 @@
 // store serves the whole suite, because servers start slowly; each test keeps to keys of its own.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { must } from '../../src/base/assert.ts'
+import { OperatingError } from '../../src/base/errors.ts'
 import type { ObjectSource, ObjectStore, PutResult } from '../../src/ports/object-store.ts'
 import { kindOf } from './disk.ts'
 
@@ -17,10 +18,12 @@ export interface StoreRig {
   readonly joinsConditionally: boolean
   /** Whether the same bytes put again have another token. */
   readonly tokensAlwaysChange: boolean
+  /** Whether who loses a race of swaps may hear that the store is busy. */
+  readonly swapsMayBeBusy?: boolean
   /** Whether a signed URL is checked; absent where nothing is signed. */
   readonly signed?: 'checked' | 'unchecked'
-  /** Whether an object's time is told in a listing. */
-  readonly tellsTime?: boolean
+  /** Whether a folder takes the name of an object, as in a directory. */
+  readonly foldersAreFiles?: boolean
   close(): Promise<void>
 }
 
@@ -124,8 +127,7 @@ export const objectStoreContract = (name: string, makeRig: () => Promise<StoreRi
       expect(got.token).toBe(tokenOf(put))
       const info = must(await store.head(`${at}a`), 'it is there')
       expect(info).toMatchObject({ size: 100_000, token: tokenOf(put) })
-      if (rig.tellsTime === false) expect(info.modifiedMs).toBe(-1)
-      else expect(Math.abs(info.modifiedMs - Date.now())).toBeLessThan(60_000)
+      expect(Math.abs(info.modifiedMs - Date.now())).toBeLessThan(60_000)
     })
 
     spec('get() and head() of an absent key are null', async (at) => {
@@ -235,8 +237,12 @@ export const objectStoreContract = (name: string, makeRig: () => Promise<StoreRi
         ),
       )
       const winner = results.findIndex((one) => (one as PutResult).outcome === 'ok')
-      const outcomes = results.map((one) => (one as PutResult).outcome ?? String(one)).sort()
-      expect(outcomes).toEqual([...Array.from({ length: 9 }, () => 'conflict'), 'ok'])
+      const outcomes = results.map((one) => {
+        const isBusy = one instanceof OperatingError && one.kind === 'retry'
+        if (isBusy && rig.swapsMayBeBusy === true) return 'conflict'
+        return (one as PutResult).outcome ?? String(one)
+      })
+      expect(outcomes.sort()).toEqual([...Array.from({ length: 9 }, () => 'conflict'), 'ok'])
       expect(same((await store.get(`${at}a`))?.bytes, patterned(64, winner))).toBe(true)
     })
 
@@ -244,7 +250,7 @@ export const objectStoreContract = (name: string, makeRig: () => Promise<StoreRi
       const names = ['a', 'a-b', 'a.b', 'a0', 'a_b', 'ab/c', 'ab/d/e', 'ab0', 'b', 'b-/x', 'b/x']
       names.push('0/0-1', '00000000000000000042-7-q.seg', 'z.z/z_z/z-z/head')
       // A directory cannot hold both an object and a folder of one name; the tier asks for neither.
-      const kept = store.traits.kind === 'file' ? names.filter((one) => one !== 'b') : names
+      const kept = rig.foldersAreFiles === true ? names.filter((one) => one !== 'b') : names
       await crowd(kept.length, (i) => store.put(`${at}${kept[i] ?? ''}`, patterned(i, i)))
       const sorted = kept.map((one) => at + one).sort()
       for (const limit of [1, 2, 5, 1000]) expect(await keysOf(store, at, limit)).toEqual(sorted)
@@ -280,7 +286,8 @@ export const objectStoreContract = (name: string, makeRig: () => Promise<StoreRi
     )
 
     spec('put() of a source sends it in parts, read ascending and a few ahead', async (at) => {
-      const body = patterned(LARGE, 7)
+      const size = 49 * MiB + 12_345
+      const body = patterned(size, 7)
       const source = watched(body)
       const result = await store.put(`${at}a`, source)
       const got = must(await store.get(`${at}a`), 'it is there')
@@ -294,12 +301,12 @@ export const objectStoreContract = (name: string, makeRig: () => Promise<StoreRi
       )
       for (const [from, to] of source.reads) {
         expect(from % MiB).toBe(0)
-        expect(to).toBeLessThanOrEqual(LARGE)
+        expect(to).toBeLessThanOrEqual(size)
       }
-      expect(source.pendingMax()).toBeLessThan(LARGE)
-      const range = { from: LARGE - 100, to: LARGE + 100 }
+      expect(source.pendingMax()).toBeLessThanOrEqual(32 * MiB)
+      const range = { from: size - 100, to: size + 100 }
       const end = await store.get(`${at}a`, { range })
-      expect(same(end?.bytes, body.subarray(LARGE - 100))).toBe(true)
+      expect(same(end?.bytes, body.subarray(size - 100))).toBe(true)
     })
 
     spec('put() of a source whose read fails leaves nothing and tells why', async (at) => {
@@ -351,21 +358,19 @@ export const objectStoreContract = (name: string, makeRig: () => Promise<StoreRi
       const put = store.put(`${at}b`, {
         size: LARGE,
         read: async (from, to) => {
-          // The first part has gone before the third is asked for, in whatever order they end.
-          if (from >= 16 * MiB) {
-            begun.resolve(undefined)
-            await held.promise
-          }
+          begun.resolve(undefined)
+          await held.promise
           return body.subarray(from, to)
         },
       })
+      const kind = kindOf(put)
       await begun.promise
       expect(await store.dropUploads(at, 0)).toBe(0)
       expect(await store.dropUploads(`${at}c`, Date.now() + 600_000)).toBe(0)
       expect(await store.dropUploads(at, Date.now() + 600_000)).toBe(1)
       expect(await store.dropUploads(at, Date.now() + 600_000)).toBe(0)
       held.resolve(undefined)
-      expect(await kindOf(put)).toBe('retry')
+      expect(await kind).toBe('retry')
       expect(await keysOf(store, at, 10)).toEqual([`${at}a`])
     })
 
