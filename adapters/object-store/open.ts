@@ -1,6 +1,6 @@
-// A store by its URL, for brokers: which adapter, which bucket, which prefix. Each adapter is loaded
-// when its scheme is asked for, because a broker should not start slowly for a cloud it never
-// talks to. Credentials come from the environment alone: a URL is logged, a secret must not be.
+// A store by its URL, for brokers: which adapter, which bucket, which prefix. Each adapter is
+// loaded when its scheme is asked for, because a broker should not start slowly for a cloud it
+// never talks to. Credentials come from the environment alone: URLs are logged.
 //
 //   file:///directory   memory:   s3://bucket/prefix?endpoint=URL&region=R&pathStyle=true
 //   gs://bucket/prefix?endpoint=URL            az://account/container/prefix?endpoint=URL

@@ -8,7 +8,10 @@ import { startStoreServer, type StoreServer, type StoreServerName } from './serv
 /** What the servers are known to do. */
 const KNOWN: Readonly<Record<StoreServerName, Omit<StoreRig, 'open' | 'close'>>> = {
   azurite: { joinsConditionally: true, tokensAlwaysChange: true, signed: 'checked' },
-  'fake-gcs-server': { joinsConditionally: true, tokensAlwaysChange: true, signed: 'unchecked' },
+  'fake-gcs-server': {
+    ...{ joinsConditionally: true, tokensAlwaysChange: true, signed: 'unchecked' },
+    tellsBucketWhenRead: false,
+  },
   rgw: {
     ...{ joinsConditionally: false, tokensAlwaysChange: false, signed: 'checked' },
     swapsMayBeBusy: true,

@@ -1,5 +1,6 @@
-// Signed URLs of Google Cloud Storage, version 4: a canonical request, hashed, signed by the RSA key
-// of a service account, wherever that key lies. https://cloud.google.com/storage/docs/authentication/signatures
+// Signed URLs of Google Cloud Storage, version 4: a canonical request, hashed, signed by the RSA
+// key of a service account, wherever that key lies.
+// https://cloud.google.com/storage/docs/authentication/signatures
 import { encodeStrictly, hex, queryOf, utf8 } from '../shared/http.ts'
 
 /** A service account that signs. */

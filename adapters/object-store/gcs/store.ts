@@ -206,7 +206,7 @@ class GcsStore implements ObjectStore {
   ): Promise<T> {
     return this.#calls.run(doing(this.#words, action, key), call, (signal) =>
       task(signal).catch((error: unknown) => {
-        throw storeError(this.#words, action, key, error)
+        throw storeError(this.#words, action, key, missing(action, error))
       }),
     )
   }
@@ -301,6 +301,13 @@ function generationOf(condition: PutCondition | undefined): Readonly<Record<stri
 
 const isAbsent = (error: unknown): boolean =>
   error instanceof AnswerError && error.status === 404 && error.code !== 'NoSuchBucket'
+
+/** What is missing when an object is put or a bucket listed can only be the bucket. */
+function missing(action: StoreAction, error: unknown): unknown {
+  const isBucket = error instanceof AnswerError && error.status === 404 && error.code === 'notFound'
+  if (!isBucket || action === 'read' || action === 'delete') return error
+  return new AnswerError({ status: 404, code: 'NoSuchBucket' }, error)
+}
 
 /** Google's reason; a bucket that is absent is told apart from an object only by the message. */
 function reasonOf(answer: HttpAnswer): string {

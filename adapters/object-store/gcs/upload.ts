@@ -1,6 +1,6 @@
-// How bodies go to Google Cloud Storage: in one request with what describes them, or part after part
-// through a resumable upload, whose session takes up where it says it has got to. Either way the
-// object's CRC-32C is compared with the one that was made of the bytes here.
+// How bodies go to Google Cloud Storage: in one request with what describes them, or part after
+// part through a resumable upload, whose session takes up where it says it has got to. Either way
+// the object's CRC-32C is compared with the one that was made of the bytes here.
 import type { ObjectSource } from '../../../src/ports/object-store.ts'
 import { AnswerError } from '../shared/failure.ts'
 import { base64, queryOf, textOfAnswer, utf8 } from '../shared/http.ts'
@@ -94,7 +94,7 @@ async function sendPart(
 ): Promise<HttpAnswer> {
   const end = from + bytes.length
   for (let at = from; ;) {
-    const answer = await upload.send({
+    const request = {
       method: 'PUT',
       url: session,
       headers: {
@@ -102,6 +102,10 @@ async function sendPart(
         'content-range': `bytes ${String(at)}-${String(end - 1)}/${String(size)}`,
       },
       body: [bytes.subarray(at - from)],
+    } as const
+    const answer = await upload.send(request).catch((error: unknown) => {
+      const isGone = error instanceof AnswerError && (error.status === 404 || error.status === 410)
+      throw isGone ? new AnswerError({ status: error.status, code: 'NoSuchUpload' }, error) : error
     })
     if (answer.status !== 308) return answer
     const taken = /^bytes=0-(\d+)$/.exec(answer.header('range') ?? '')?.[1]

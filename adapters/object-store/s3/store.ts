@@ -284,7 +284,8 @@ class S3Store implements ObjectStore {
   async #deletePage(keys: readonly string[], signal: AbortSignal): Promise<void> {
     if (this.#deletesMany && keys.length > 1) {
       try {
-        return await this.#api.deleteMany(keys, signal)
+        await this.#api.deleteMany(keys, signal)
+        return
       } catch (error) {
         if (!(error instanceof AnswerError && isUnknownRequest(error))) throw error
         this.#deletesMany = false
