@@ -14,7 +14,7 @@ export interface StoreRig {
   openWrong?(): Promise<ObjectStore>
   /** A bucket that there is not; absent where a store makes its own. */
   openAbsent?(): Promise<ObjectStore>
-  /** Whether an absent bucket is told apart from an absent object when it is read: if absent, yes. */
+  /** Whether reading tells an absent bucket from an absent object; yes if absent. */
   readonly tellsBucketWhenRead?: boolean
   /** Whether bodies of several parts are created under a condition by the store itself. */
   readonly joinsConditionally: boolean

@@ -3,8 +3,7 @@
 import { createRequire } from 'node:module'
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
-import { freePort, scratch, startChild } from './child.ts'
-import type { StoreServer } from './server.ts'
+import { freePort, scratch, startChild, type StoreServer } from './child.ts'
 
 /** The account and key that Azurite is documented to have. */
 const ACCOUNT = 'devstoreaccount1'

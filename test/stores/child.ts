@@ -14,6 +14,17 @@ export interface Child {
   stop(): Promise<void>
 }
 
+/** A store that runs. */
+export interface StoreServer {
+  /** Of an empty bucket, for `openObjectStore()`. */
+  readonly url: string
+  /** Credentials, by the names that the providers' own tools read. */
+  readonly environment: Readonly<Record<string, string>>
+  /** The same with credentials that are wrong; absent where none are looked at. */
+  readonly wrongEnvironment?: Readonly<Record<string, string>>
+  stop(): Promise<void>
+}
+
 /** A port of the loopback that was free a moment ago. */
 export const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {

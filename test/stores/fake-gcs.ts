@@ -1,7 +1,7 @@
 // fake-gcs-server, an emulator of Google Cloud Storage in Go, in memory. It keeps generations and
-// conditions; it looks at no credentials and no signatures. On the PATH; test/lanes/stores builds it.
-import { freePort, startChild } from './child.ts'
-import type { StoreServer } from './server.ts'
+// conditions; it looks at no credentials and no signatures. Found on the PATH; test/lanes/stores
+// builds it.
+import { freePort, startChild, type StoreServer } from './child.ts'
 
 /** Starts fake-gcs-server with one bucket. */
 export async function startFakeGcs(): Promise<StoreServer> {

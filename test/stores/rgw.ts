@@ -5,8 +5,7 @@ import { execFile } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { freePort, scratch, startChild, type Child } from './child.ts'
-import type { StoreServer } from './server.ts'
+import { freePort, scratch, startChild, type Child, type StoreServer } from './child.ts'
 
 const call = promisify(execFile)
 

@@ -2,20 +2,12 @@
 // that is empty, and says by which URL and environment `openObjectStore()` reaches it. `azurite`
 // comes with npm; the others are programs that test/lanes/stores installs.
 import { startAzurite } from './azurite.ts'
+import type { StoreServer } from './child.ts'
 import { startFakeGcs } from './fake-gcs.ts'
 import { startRgw } from './rgw.ts'
 import { startVersityGw } from './versitygw.ts'
 
-/** A store that runs. */
-export interface StoreServer {
-  /** Of an empty bucket, for `openObjectStore()`. */
-  readonly url: string
-  /** Credentials, by the names that the providers' own tools read. */
-  readonly environment: Readonly<Record<string, string>>
-  /** The same with credentials that are wrong; absent where none are looked at. */
-  readonly wrongEnvironment?: Readonly<Record<string, string>>
-  stop(): Promise<void>
-}
+export type { StoreServer }
 
 const SERVERS = {
   azurite: startAzurite,

@@ -2,8 +2,7 @@
 // conditions, multipart ones too. Found on the PATH; test/lanes/stores builds it.
 import * as fs from 'node:fs'
 import { join } from 'node:path'
-import { freePort, scratch, startChild } from './child.ts'
-import type { StoreServer } from './server.ts'
+import { freePort, scratch, startChild, type StoreServer } from './child.ts'
 
 /** Starts versitygw with one bucket. */
 export async function startVersityGw(): Promise<StoreServer> {

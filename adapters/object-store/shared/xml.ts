@@ -13,6 +13,13 @@ export interface XmlElement {
 const DEPTH_MAX = 16
 const NAMED: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }
 
+/** A declaration or comment; a tag with its attributes; text. */
+const TOKEN = [
+  String.raw`<\?[^>]*\?>|<!--[\s\S]*?-->`,
+  String.raw`<(\/?)([\w:.-]+)((?:\s+[\w:.-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>`,
+  '([^<]+)',
+].join('|')
+
 interface Open {
   readonly name: string
   readonly children: XmlElement[]
@@ -21,8 +28,7 @@ interface Open {
 
 /** The root element of a document; throws FormatError for anything that is not such a document. */
 export function parseXml(document: string): XmlElement {
-  const token =
-    /<\?[^>]*\?>|<!--[\s\S]*?-->|<(\/?)([\w:.-]+)((?:\s+[\w:.-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>|([^<]+)/y
+  const token = new RegExp(TOKEN, 'y')
   const stack: Open[] = []
   let root: XmlElement | null = null
   token.lastIndex = document.startsWith('\ufeff') ? 1 : 0
