@@ -8,12 +8,9 @@ import type { Services } from './services.ts'
 export const services: Services = {
   startBroker: async (options) => {
     const { startBroker } = await import('../main.ts')
-    const { settings, cores, peers, internal, store, ...rest } = options
+    const { settings, cores, peers, internal, ...rest } = options
     if ((cores ?? 1) > 1 || (peers ?? []).length > 0 || internal !== undefined) {
       throw new UsageError('This version runs one broker: leave out --cores, --peer and --internal')
-    }
-    if (store !== undefined) {
-      throw new UsageError('This version has no object store yet: leave out --store')
     }
     const configFile = rest.configFile ?? process.env['STRATALOG_CONFIG']
     return startBroker({
@@ -23,6 +20,17 @@ export const services: Services = {
       logLevel: 'info',
       ...(configFile === undefined ? {} : { configFile }),
     })
+  },
+
+  tier: async () => {
+    const { openObjectStore } = await import('../../adapters/object-store/open.ts')
+    const { createCrypto } = await import('../platform/crypto.ts')
+    const { restoreInto } = await import('../main.ts')
+    return {
+      crypto: createCrypto(),
+      openStore: (url) => openObjectStore(url, process.env),
+      restore: restoreInto,
+    }
   },
 
   recordTools: async () => {
