@@ -13,7 +13,10 @@ import type { Io } from '../../io.ts'
 import { megabytes, printFacts, printRows, say, startProgress, type Row } from '../../output.ts'
 import type { Services, TierTools } from '../../services.ts'
 import { wholeNumber } from '../../values.ts'
+import { PRICES, type StoreId } from '../../../tier/cost/prices.ts'
+import { storageCost } from '../../../tier/cost/cost.ts'
 import { archives } from './archives.ts'
+import { dollars, planCommand } from './plan.ts'
 
 interface StoreFlags {
   readonly store: string
@@ -27,6 +30,7 @@ export function tierCommand(io: Io, tier: NonNullable<Services['tier']>): Comman
     .addCommand(lsCommand(io, tier))
     .addCommand(verifyCommand(io, tier))
     .addCommand(restoreCommand(io, tier))
+    .addCommand(planCommand(io))
 }
 
 const withStore = (command: Command): Command =>
@@ -57,13 +61,18 @@ const timeText = (ms: number): string | null => (ms < 0 ? null : new Date(ms).to
 
 interface LsFlags extends StoreFlags {
   readonly scan?: true
+  readonly cost?: true
 }
+
+/** Which prices hold for a store, by the scheme of its URL; those of S3 for one that has none. */
+const PRICED: Readonly<Record<string, StoreId>> = { s3: 's3', gs: 'gcs', az: 'azure' }
 
 function lsCommand(io: Io, services: NonNullable<Services['tier']>): Command {
   return withStore(new Command('ls'))
     .description('list what is archived, by topic or by the partitions of one')
     .argument('[topic]')
     .option('--scan', 'find partitions by listing all keys, not by the newest snapshot')
+    .option('--cost', 'what the bytes cost in a month, by list prices')
     .action(async (topic: string | undefined, flags: LsFlags) => {
       const manifests: Manifest[] = []
       await withTier(services, flags, async (tools) => {
@@ -76,7 +85,17 @@ function lsCommand(io: Io, services: NonNullable<Services['tier']>): Command {
         throw new OperatingError('absent', `Topic ${topic} is not archived in ${flags.store}`)
       }
       const rows = topic === undefined ? topicRows(manifests) : manifests.map(partitionRow)
-      await printRows(io, rows, { json: flags.json === true, empty: 'nothing is archived' })
+      const prices = PRICES[PRICED[flags.store.split(':', 1)[0] ?? ''] ?? 's3']
+      const priced = rows.map((row) => ({
+        ...row,
+        [`$/month (${prices.id}, ${prices.asOf})`]: dollars(
+          storageCost(Number(row['bytes']), prices),
+        ),
+      }))
+      await printRows(io, flags.cost === true ? priced : rows, {
+        json: flags.json === true,
+        empty: 'nothing is archived',
+      })
     })
 }
 
