@@ -329,6 +329,9 @@ export class Broker {
     for (const record of records) {
       if (record.kind === 'removeTopic') {
         const name = before.topicById(record.topicId)?.name
+        if (partitions.wasTiered(before, record.topicId)) {
+          this.#tiering?.topicRemoved(record.topicId)
+        }
         this.#background('remove topic', partitions.topicRemoved(record.topicId))
         if (name !== undefined) this.#groups?.topicsDeleted(new Set([name]))
       } else if (record.kind === 'config' && record.owner === 'topic') {

@@ -12,6 +12,8 @@ import { encodeRecord } from '../group/records.ts'
 import { Rounds } from '../log/retention/rounds.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
+import { Scrubber } from '../tier/audit/scrubber.ts'
+import { RemovedTopics } from '../tier/bucket/removed-topics.ts'
 import { checkOwner, claimBucket, readOwner } from '../tier/bucket/claim.ts'
 import { Supervisor } from '../flow/supervisor.ts'
 import type { BlockCache } from '../tier/cache/blocks.ts'
@@ -44,6 +46,8 @@ export class Tiering {
   readonly #settings: Settings
   readonly #clusterId: string
   readonly #background: TierDeps['background']
+  readonly #removed: RemovedTopics
+  #scrubber: Scrubber | null = null
   #rounds: Rounds | null = null
   #life: string | null = null
   /** SHA-256 of what the newest snapshot was made of, as text. */
@@ -80,6 +84,10 @@ export class Tiering {
         readBytesMax: values.tierReadBytesMax,
       },
     )
+    this.#removed = new RemovedTopics(
+      { store: this.tier.store, clock, telemetry, background },
+      values.tierGraceMs,
+    )
   }
 
   /** The tier over the broker's object store; null when it uses none. Asks nothing of the store. */
@@ -113,11 +121,31 @@ export class Tiering {
     )
     this.#rounds.start()
     this.tier.start(() => tieredPartitions(partitions))
+    const values = this.#settings.broker
+    const { telemetry } = this.#ports
+    const background = (name: string, work: Promise<void>): void => this.#background(name, work)
+    this.#scrubber = new Scrubber(
+      {
+        clock,
+        telemetry,
+        background,
+        archives: () => Array.from(tieredPartitions(partitions), ({ tier }) => tier),
+      },
+      { intervalMs: values.tierScrubMs, bytesPerSecond: values.tierScrubBytesPerSecond },
+    )
+    this.#scrubber.start()
+  }
+
+  /** A topic was deleted: what is archived of it goes. */
+  topicRemoved(topicId: string): void {
+    this.#removed.add(topicId)
   }
 
   /** Begins nothing more and waits for what runs. */
   async close(): Promise<void> {
-    await Promise.all([this.tier.close(), this.#rounds?.close()])
+    const scrubber = this.#scrubber?.close()
+    const parts = [this.#removed.close(), this.#rounds?.close(), scrubber]
+    await Promise.all([this.tier.close(), ...parts])
   }
 
   async #claim(store: ObjectStore): Promise<void> {
@@ -127,6 +155,7 @@ export class Tiering {
     const life = await claimBucket(store, crypto, mine)
     if (life !== this.#life) await saveLife(disk, life)
     this.#life = life
+    this.#removed.start(this.#settings.broker.tierCheckMs)
   }
 
   /** Puts a snapshot when something has changed since the last one. */

@@ -138,6 +138,12 @@ const tier: readonly Setting[] = [
   long('tier.delete.grace.ms', 300_000, 'How long an object stays that is named no more.', {
     min: 0,
   }),
+  long('tier.scrub.interval.ms', 86_400_000, 'How often all archived objects are looked at.', {
+    min: 10,
+  }),
+  long('tier.scrub.bytes.per.second', MiB, 'Archived bytes verified in a second; 0 for none.', {
+    min: 0,
+  }),
   long('tier.snapshot.interval.ms', 60_000, 'How often changed topics and offsets are archived.', {
     min: 10,
   }),

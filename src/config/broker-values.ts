@@ -66,6 +66,8 @@ export interface BrokerSettings {
   readonly usesStore: boolean
   readonly tierCheckMs: number
   readonly tierGraceMs: number
+  readonly tierScrubMs: number
+  readonly tierScrubBytesPerSecond: number
   readonly tierSnapshotMs: number
   readonly tierUploadsMax: number
   readonly tierCacheBytes: number
@@ -150,6 +152,8 @@ export const brokerValues = (optional: (name: string) => string | null): BrokerS
     usesStore: boolean('remote.log.storage.system.enable'),
     tierCheckMs: number('tier.check.interval.ms'),
     tierGraceMs: number('tier.delete.grace.ms'),
+    tierScrubMs: number('tier.scrub.interval.ms'),
+    tierScrubBytesPerSecond: number('tier.scrub.bytes.per.second'),
     tierSnapshotMs: number('tier.snapshot.interval.ms'),
     tierUploadsMax: number('tier.uploads.max'),
     tierCacheBytes: number('tier.cache.bytes'),

@@ -11,8 +11,15 @@ import { Lineage } from '../log/state/lineage.ts'
 import type { LogRead } from '../log/cache/log-read.ts'
 import type { FoundRecord } from '../log/timestamp-search.ts'
 import type { RecordTools } from '../record/section.ts'
+import { auditObject } from './audit/audit-object.ts'
+import { auditPartition, type AuditFinding, type AuditPorts } from './audit/audit-partition.ts'
+import { Orphans } from './audit/orphans.ts'
+import type { AuditedBytes } from './audit/scrubber.ts'
 import { readCopy, saveCopy } from './bucket/manifest-copy.ts'
-import type { Manifest } from './manifest/manifest.ts'
+import type { SegmentEntry } from './manifest/entry.ts'
+import { archiveEnd, type Manifest } from './manifest/manifest.ts'
+import { placeKey } from './read/blocks.ts'
+import { locateOffset } from './read/locate.ts'
 import { AbortedLists } from './read/aborted.ts'
 import { ColdReader, type ColdLimits } from './read/cold-reader.ts'
 import { findArchivedTime, newestArchivedMs } from './read/time-search.ts'
@@ -31,6 +38,7 @@ export class PartitionTier {
   readonly #aborted: AbortedLists
   readonly #uploader: Uploader
   readonly #garbage: Garbage
+  readonly #orphans: Orphans
   /** The store has told the manifest to this process, or taken it from it. */
   #heard = false
 
@@ -53,6 +61,12 @@ export class PartitionTier {
       owner,
     )
     this.#aborted = new AbortedLists(crypto, this.#reader)
+    const isPending = (key: string): boolean => this.#uploader.isPending(key)
+    this.#orphans = new Orphans(
+      { store, clock: parts.clock, loadPage: this.#reader.loadPage, isPending },
+      owner,
+      parts.graceMs,
+    )
   }
 
   /** The archive of `owner`, with what this disk remembers of it. Asks nothing of the store. */
@@ -81,7 +95,17 @@ export class PartitionTier {
   /** Whether `step` has something to do. */
   hasWork(limit: Offset): boolean {
     if (this.archive.fenced !== null) return false
-    return !this.#heard || this.#uploader.hasWork(limit) || this.#garbage.isDue()
+    return !this.#heard || this.#hasUploads(limit) || this.#isTrimmable || this.#garbage.isDue()
+  }
+
+  /** Whether the log start has passed an object. */
+  get #isTrimmable(): boolean {
+    const oldest = this.manifest?.pages[0] ?? this.manifest?.entries[0]
+    return oldest !== undefined && oldest.end <= this.log.logStart
+  }
+
+  #hasUploads(limit: Offset): boolean {
+    return this.#uploader.hasWork(limit) || this.#uploader.mergeable
   }
 
   /** Moves what may go below `limit`, and removes what nobody needs any more. */
@@ -91,9 +115,48 @@ export class PartitionTier {
     await this.#garbage.collect(this.archive)
     await this.#garbage.trim(this.archive, this.log.logStart)
     const uploaded = await this.#uploader.step(limit)
+    if (uploaded.segments === 0 && this.#uploader.mergeable) {
+      this.#garbage.addEntries(await this.#uploader.mergeOnce())
+    }
     const after = this.archive.manifest
     if (after !== null && after !== before) await saveCopy(this.#parts, after)
     return uploaded
+  }
+
+  /** Of which topic and partition it is, for the log. */
+  get name(): string {
+    return `${this.archive.owner.topicName}-${this.archive.owner.partition}`
+  }
+
+  /** Everything that is wrong with the archive by names and sizes. */
+  async *audit(
+    segment: (entry: SegmentEntry) => void,
+  ): AsyncGenerator<AuditFinding, void, undefined> {
+    const manifest = await this.#refresh()
+    yield* auditPartition(this.#audited(), manifest, { depth: 'names', segment })
+  }
+
+  /** What is wrong with the bytes of the segment that holds `at`; null when there is none. */
+  async auditBytes(at: Offset): Promise<AuditedBytes | null> {
+    const manifest = await this.#manifest()
+    if (at >= archiveEnd(manifest)) return null
+    const entry = await locateOffset(manifest, at, this.#reader.loadPage)
+    if (entry === null) return null
+    const place = this.#reader.placeOf(entry)
+    const text = await auditObject(this.#parts.crypto, place)
+    const key = placeKey(place)
+    const finding = text === null ? null : ({ fault: 'mismatched', key, text } as const)
+    return { finding, bytes: entry.objectBytes, next: entry.end }
+  }
+
+  /** Takes objects that no manifest names, and removes those that have been so for long. */
+  orphans(keys: readonly string[]): Promise<number> {
+    return this.#orphans.found(this.archive, keys)
+  }
+
+  #audited(): AuditPorts {
+    const { crypto } = this.#parts
+    return { crypto, store: this.#parts.storeOf(this.archive.owner.topicId) }
   }
 
   /** Whole archived batches from the one that holds `from` on; see ColdReader. */

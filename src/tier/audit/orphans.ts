@@ -70,7 +70,7 @@ export class Orphans {
 
   #isOurs(key: string, epoch: number): boolean {
     const parsed = parseKey(key)
-    if (parsed === null || parsed.kind === 'head' || this.#deps.isPending(key)) return false
+    if (parsed?.kind !== 'segment' || this.#deps.isPending(key)) return false
     return parsed.name.epoch <= epoch
   }
 
