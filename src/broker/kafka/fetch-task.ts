@@ -1,6 +1,6 @@
-// One fetch between its request and its answer: looks at every partition it speaks of, reads if that
-// is enough, and else waits until something changes. Records that are only archived are read side
-// by side, beside those that are here, and hold nobody up for long.
+// One fetch between its request and its answer: looks at every partition it speaks of, reads if
+// that is enough, and else waits until something changes. Records that are only archived are read
+// side by side, beside those that are here, and hold nobody up for long.
 import { ErrorCode } from '../../base/error-codes.ts'
 import { leaderEpoch, offset } from '../../base/units.ts'
 import type { Cancel, Clock } from '../../ports/clock.ts'
