@@ -29,8 +29,8 @@ const SCHEMES: Readonly<
     }
   >
 > = {
-  'memory:': { parameters: [], form: 'memory:', open: openMemory },
   'file:': { parameters: [], form: 'file:///directory', open: openFile },
+  'memory:': { parameters: [], form: 'memory:', open: openMemory },
   's3:': {
     parameters: ['endpoint', 'region', 'pathStyle'],
     form: 's3://bucket/prefix',

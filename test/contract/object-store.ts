@@ -12,6 +12,8 @@ export interface StoreRig {
   open(): Promise<ObjectStore>
   /** The same with credentials that are wrong; absent where there are none. */
   openWrong?(): Promise<ObjectStore>
+  /** The same over a network that alters asterisks; `altered` counts. Absent without a network. */
+  openTampered?(): Promise<{ readonly store: ObjectStore; readonly altered: () => number }>
   /** A bucket that there is not; absent where a store makes its own. */
   openAbsent?(): Promise<ObjectStore>
   /** Whether reading tells an absent bucket from an absent object; yes if absent. */
@@ -493,6 +495,38 @@ export const objectStoreContract = (name: string, makeRig: () => Promise<StoreRi
         await wrong.close()
       }
     })
+
+    spec(
+      'bytes altered on their way are noticed wherever checked is told',
+      async (at, { skip }) => {
+        if (rig.openTampered === undefined) {
+          skip('there is no network')
+          return
+        }
+        const { store: tampered, altered } = await rig.openTampered()
+        try {
+          const body = new Uint8Array(300_000).fill(0x2a)
+          const whole = await store.put(`${at}a`, body)
+          const parts = new Uint8Array(LARGE).fill(0x2a)
+          const cut = await store.put(`${at}b`, watched(parts))
+          for (const [name, bytes, honest] of [
+            ['c', body, whole],
+            ['d', watched(parts), cut],
+          ] as const) {
+            const before = altered()
+            const put = await tampered.put(`${at}${name}`, bytes).catch((error: unknown) => error)
+            expect(altered()).toBeGreaterThan(before)
+            const { outcome } = put as PutResult
+            if (honest.outcome === 'ok' && honest.checked) {
+              expect(outcome, name).toBeUndefined()
+              expect(await store.head(`${at}${name}`)).toBeNull()
+            } else expect(outcome, name).toBe('ok')
+          }
+        } finally {
+          await tampered.close()
+        }
+      },
+    )
 
     spec('an absent bucket is refused with a sentence', async (at, { skip }) => {
       if (rig.openAbsent === undefined) {

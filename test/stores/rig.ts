@@ -3,11 +3,13 @@
 import { openObjectStore } from '../../adapters/object-store/open.ts'
 import type { ObjectStore } from '../../src/ports/object-store.ts'
 import type { StoreRig } from '../contract/object-store.ts'
+import { startTamperer, type Tamperer } from './tamper.ts'
 import { startStoreServer, type StoreServer, type StoreServerName } from './server.ts'
 
 /** What the servers are known to do. */
 const KNOWN: Readonly<Record<StoreServerName, Omit<StoreRig, 'open' | 'close'>>> = {
   azurite: { joinsConditionally: true, tokensAlwaysChange: true, signed: 'checked' },
+  'fake-s3': { joinsConditionally: true, tokensAlwaysChange: false, signed: 'checked' },
   'fake-gcs-server': {
     ...{ joinsConditionally: true, tokensAlwaysChange: true, signed: 'unchecked' },
     tellsBucketWhenRead: false,
@@ -44,12 +46,22 @@ export function rigOn(
 ): StoreRig {
   const { url, environment, wrongEnvironment } = server
   const below = url.replace('?', `/in/${crypto.randomUUID()}?`)
+  let tamperer: Tamperer | null = null
   const absent = url.replace(/(bucket|container)(?=\?)/, 'absent-$1')
   return {
     ...KNOWN[name],
     open: () => open(below, environment),
     openAbsent: () => open(absent, environment),
+    openTampered: async () => {
+      const port = Number(/endpoint=http:\/\/[^:/]+:(\d+)/.exec(url)?.[1])
+      tamperer ??= await startTamperer(port)
+      const through = below.replace(`:${String(port)}`, `:${String(tamperer.port)}`)
+      return { store: await open(through, environment), altered: tamperer.altered }
+    },
     ...(wrongEnvironment && { openWrong: () => open(below, wrongEnvironment) }),
-    close: () => server.stop(),
+    close: async () => {
+      await tamperer?.stop()
+      await server.stop()
+    },
   }
 }

@@ -15,7 +15,15 @@ export async function startVersityGw(): Promise<StoreServer> {
     AWS_SECRET_ACCESS_KEY: 'secret-for-tests',
   }
   const child = await startChild(
-    ['versitygw', '--port', `127.0.0.1:${String(port)}`, '--keep-alive', 'posix', directory],
+    [
+      'versitygw',
+      '--quiet',
+      '--port',
+      `127.0.0.1:${String(port)}`,
+      '--keep-alive',
+      'posix',
+      directory,
+    ],
     {
       port,
       environment: {

@@ -76,8 +76,15 @@ export async function signedUrl(
   return `${blob.url}?${queryOf({ sv: AZURE_VERSION, spr, se: expiry, sr: 'b', sp: 'r', sig })}`
 }
 
+/** The last key, imported: a store has one, and importing costs more than signing. */
+let imported: { readonly key: string; readonly crypto: Promise<CryptoKey> } | null = null
+
 async function hmac(key: string, text: string): Promise<string> {
-  const algorithm = { name: 'HMAC', hash: 'SHA-256' }
-  const imported = await crypto.subtle.importKey('raw', unbase64(key), algorithm, false, ['sign'])
-  return base64(new Uint8Array(await crypto.subtle.sign('HMAC', imported, utf8(text))))
+  if (imported?.key !== key) {
+    const algorithm = { name: 'HMAC', hash: 'SHA-256' }
+    const made = crypto.subtle.importKey('raw', unbase64(key), algorithm, false, ['sign'])
+    imported = { key, crypto: made }
+  }
+  const signer = await imported.crypto
+  return base64(new Uint8Array(await crypto.subtle.sign('HMAC', signer, utf8(text))))
 }
