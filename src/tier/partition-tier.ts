@@ -3,7 +3,7 @@
 // beside the segments, so that a broker that starts while the store is away still knows what it may
 // ask for; it is for reading only. Local bytes are let go on the word of the store itself, heard by
 // this process.
-import { type Offset, leaderEpoch, offset } from '../base/units.ts'
+import type { Offset } from '../base/units.ts'
 import { OperatingError } from '../base/errors.ts'
 import { partitionDirectory } from '../log/log-host.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
@@ -13,6 +13,7 @@ import type { LogRead } from '../log/cache/log-read.ts'
 import type { FoundRecord } from '../log/timestamp-search.ts'
 import type { RecordTools } from '../record/section.ts'
 import type { ArchiveIdentity } from './keys.ts'
+import { lineageOf } from './manifest/change.ts'
 import { encodeHead } from './manifest/head.ts'
 import type { Manifest } from './manifest/manifest.ts'
 import { AbortedLists } from './read/aborted.ts'
@@ -122,13 +123,11 @@ export class PartitionTier {
 
   /** The epochs of archived and local offsets together. */
   lineage(): Lineage {
-    const local = this.log.state.lineage.entries()
+    const archived = this.archive.manifest?.lineage ?? []
     const all = new Lineage()
-    for (const { epoch, start } of this.archive.manifest?.lineage ?? []) {
-      if (local[0] !== undefined && (epoch >= local[0].epoch || start > local[0].start)) break
-      all.append(leaderEpoch(epoch), offset(start))
+    for (const { epoch, start } of lineageOf(archived, this.log.state.lineage.entries())) {
+      all.append(epoch, start)
     }
-    for (const { epoch, start } of local) all.append(epoch, start)
     return all
   }
 

@@ -31,6 +31,8 @@ export const bare = (change: Partial<Manifest> = {}): Manifest => ({
   ...change,
 })
 
+const HASHES = Uint8Array.from({ length: 256 }, (_, at) => (at * 167) & 0xff)
+
 /** A table of blocks in which one batch begins at each border, `perBlock` offsets apart. */
 export function evenBlocks(dataLength: number, perBlock: number, msPerBlock: number): BlockTable {
   const builder = new BlockTableBuilder(dataLength, 0)
