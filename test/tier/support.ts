@@ -39,10 +39,7 @@ export function evenBlocks(dataLength: number, perBlock: number, msPerBlock: num
   const count = Math.ceil(dataLength / BLOCK_BYTES)
   for (let i = 0; i < count; i++) {
     builder.batch(i * BLOCK_BYTES, i * perBlock, i * msPerBlock)
-    builder.hash(
-      i,
-      Uint8Array.from({ length: 32 }, (_, at) => (i * 7 + at) & 0xff),
-    )
+    builder.hash(i, HASHES.subarray(i % 200, (i % 200) + 32))
   }
   return builder.finish()
 }
