@@ -132,12 +132,13 @@ export class Writer {
 
   /** Zigzag varint of a safe integer. */
   varlong(value: number): void {
-    let zigzag = value >= 0 ? BigInt(value) * 2n : BigInt(-value) * 2n - 1n
-    while (zigzag > 0x7fn) {
-      this.uint8(Number(zigzag & 0x7fn) | 0x80)
-      zigzag >>= 7n
-    }
-    this.uint8(Number(zigzag))
+    // The sign is kept apart from the magnitude: together they would need 54 bits.
+    const negative = value < 0
+    const magnitude = negative ? -value - 1 : value
+    const low = (magnitude % 64) * 2 + (negative ? 1 : 0)
+    const rest = Math.floor(magnitude / 64)
+    this.uint8(rest > 0 ? low | 0x80 : low)
+    if (rest > 0) this.uvarlong(rest)
   }
 
   raw(bytes: Uint8Array): void {

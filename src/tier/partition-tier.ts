@@ -3,7 +3,7 @@
 // beside the segments, so that a broker that starts while the store is away still knows what it may
 // ask for; it is for reading only. Local bytes are let go on the word of the store itself, heard by
 // this process.
-import { type Offset, leaderEpoch, offset } from '../base/units.ts'
+import type { Offset } from '../base/units.ts'
 import { OperatingError } from '../base/errors.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { AbortedSpan } from '../log/state/aborted.ts'
@@ -16,6 +16,7 @@ import { auditPartition, type AuditFinding, type AuditPorts } from './audit/audi
 import { Orphans } from './audit/orphans.ts'
 import type { AuditedBytes } from './audit/scrubber.ts'
 import { readCopy, saveCopy } from './bucket/manifest-copy.ts'
+import { lineageOf } from './manifest/change.ts'
 import type { SegmentEntry } from './manifest/entry.ts'
 import { archiveEnd, type Manifest } from './manifest/manifest.ts'
 import { placeKey } from './read/blocks.ts'
@@ -183,13 +184,11 @@ export class PartitionTier {
 
   /** The epochs of archived and local offsets together. */
   lineage(): Lineage {
-    const local = this.log.state.lineage.entries()
+    const archived = this.archive.manifest?.lineage ?? []
     const all = new Lineage()
-    for (const { epoch, start } of this.archive.manifest?.lineage ?? []) {
-      if (local[0] !== undefined && (epoch >= local[0].epoch || start > local[0].start)) break
-      all.append(leaderEpoch(epoch), offset(start))
+    for (const { epoch, start } of lineageOf(archived, this.log.state.lineage.entries())) {
+      all.append(epoch, start)
     }
-    for (const { epoch, start } of local) all.append(epoch, start)
     return all
   }
 

@@ -183,15 +183,19 @@ export class RetentionSweeper {
    * goes what the archive has for sure.
    */
   async #sweepArchived(
-    { log, advance }: SweptPartition,
+    partition: SweptPartition,
     archive: SweptArchive,
     countMax: number,
   ): Promise<number> {
+    const { log } = partition
     const settle = (error: unknown): void => {
       if (!log.closed) throw error
     }
-    const start = await archive.expiredTo(this.#nowMs)
-    if (start > log.logStart) await advance(start).catch(settle)
+    const expired = await archive.expiredTo(this.#nowMs)
+    // What is here and not archived yet may be old, and not committed all the same.
+    const limit = partition.limit()
+    const start = expired < limit ? expired : limit
+    if (start > log.logStart) await partition.advance(start).catch(settle)
     const { archivedEnd } = archive
     const local = log.settings.archive
     // The newest sealed segment stays: it tells a start after a crash of producers and epochs.

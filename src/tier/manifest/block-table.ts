@@ -42,6 +42,27 @@ export class BlockTable {
     return this.bytes.length / BLOCK_ROW_BYTES
   }
 
+  /**
+   * Throws FormatError unless its rows may be those of `dataLength` bytes of batches: readers go by
+   * them before they see a byte of the data.
+   */
+  check(dataLength: number): void {
+    let delta = 0
+    let time = 0
+    for (let i = 0; i < this.length; i++) {
+      const start = this.startAt(i)
+      const isOutside = start >= Math.min((i + 1) * BLOCK_BYTES, dataLength)
+      if (isOutside || (i === 0 && start !== 0)) {
+        throw new FormatError('A block table has a batch outside of its block')
+      }
+      if (this.deltaAt(i) < delta || this.timeAt(i) < time) {
+        throw new FormatError('A block table has rows out of order')
+      }
+      delta = this.deltaAt(i)
+      time = this.timeAt(i)
+    }
+  }
+
   /** First bytes of the SHA-256 of block `i`: a borrowed view. */
   hashAt(i: number): Uint8Array {
     const at = this.#at(i)

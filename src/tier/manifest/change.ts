@@ -44,12 +44,21 @@ export function withMerged(manifest: Manifest, merged: SegmentEntry): Manifest {
 
 /** Takes over what is known of epochs at and above the archive's start. */
 export function withLineage(manifest: Manifest, known: readonly EpochStart[]): Manifest {
+  return { ...manifest, lineage: lineageOf(manifest.lineage, known).slice(-LINEAGE_MAX) }
+}
+
+/**
+ * The epochs of a history of which `archived` tells the older part and `known` the newer. What is
+ * known says of its first epoch only where it begins to know of it: the archive may know better.
+ */
+export function lineageOf(
+  archived: readonly EpochStart[],
+  known: readonly EpochStart[],
+): EpochStart[] {
   const first = known[0]
-  const older = manifest.lineage.filter(
-    (one) => first === undefined || (one.epoch < first.epoch && one.start <= first.start),
-  )
-  const lineage = [...older, ...known]
-  return { ...manifest, lineage: lineage.slice(-LINEAGE_MAX) }
+  if (first === undefined) return [...archived]
+  const older = archived.filter((one) => one.epoch <= first.epoch && one.start <= first.start)
+  return [...older, ...known.slice(older.at(-1)?.epoch === first.epoch ? 1 : 0)]
 }
 
 /** A manifest after retention, and what it names no longer. */
@@ -122,6 +131,7 @@ export function pagesToJoin(
   pagesMax: number = PAGES_MAX,
 ): { readonly from: number; readonly to: number } | null {
   const { pages } = manifest
+  assert(pagesMax >= JOINED, 'There are enough pages to be joined')
   if (pages.length <= pagesMax) return null
   let best = 0
   let least = Infinity

@@ -69,6 +69,7 @@ export function decodeEntry(from: Reader): SegmentEntry {
   const base = from.uvarlong()
   const end = base + from.uvarlong()
   if (!Number.isSafeInteger(end)) throw new FormatError('A segment entry ends behind all offsets')
+  if (end === base) throw new FormatError('A segment entry has no offsets')
   const objectBase = base - from.uvarlong()
   if (objectBase < 0) throw new FormatError('A segment entry begins below all offsets')
   const epoch = from.uvarint()
@@ -86,6 +87,7 @@ export function decodeEntry(from: Reader): SegmentEntry {
   const maxTimestamp = from.varlong()
   const root = from.raw(HASH_BYTES)
   const blocks = new BlockTable(from.raw(Math.ceil(dataLength / BLOCK_BYTES) * BLOCK_ROW_BYTES))
+  blocks.check(dataLength)
   return {
     base: offset(base),
     end: offset(end),

@@ -70,8 +70,10 @@ export function decodeHead(crypto: Crypto, bytes: Uint8Array): Manifest {
         'use the newer Stratalog that wrote it',
     )
   }
+  if (version < HEAD_VERSION) throw new FormatError('A manifest has an unknown version')
   if (from.uint16() !== 0) throw new FormatError('A manifest has stray bits')
   if (from.uint32() !== bytes.length) throw new FormatError('A manifest is cut short')
+  if (bytes.length > HEAD_BYTES_MAX) throw new FormatError('A manifest is larger than any')
   const crc = new Reader(bytes, bytes.length - 4).uint32()
   if (crypto.crc32c(bytes.subarray(0, bytes.length - 4)) !== crc) {
     throw new FormatError('A manifest fails its CRC')

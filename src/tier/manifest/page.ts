@@ -7,7 +7,7 @@
 //
 // Pure. Whoever fetches a page compares its hash with the reference before it is decoded.
 import { assert, must } from '../../base/assert.ts'
-import { FormatError } from '../../base/errors.ts'
+import { FormatError, OperatingError } from '../../base/errors.ts'
 import { Reader } from '../../base/reader.ts'
 import { offset, type Offset } from '../../base/units.ts'
 import { Writer } from '../../base/writer.ts'
@@ -61,6 +61,7 @@ export function decodePageRef(from: Reader): PageRef {
   const objectBytes = from.uvarlong()
   const recordCount = from.uvarlong()
   const hash = hexOf(from.raw(HASH_HEX / 2))
+  if (count === 0 || end === base) throw new FormatError('A page tells of no segment')
   return {
     base: offset(base),
     end: offset(end),
@@ -149,11 +150,22 @@ export class Page {
     this.length = count
   }
 
-  /** Takes the bytes of a page, which it keeps. Throws FormatError when they are none. */
+  /**
+   * Takes the bytes of a page, which it keeps. Throws FormatError when they are none, and `refused`
+   * when a newer version has written them.
+   */
   static open(crypto: Crypto, bytes: Uint8Array): Page {
     const from = new Reader(bytes)
     if (from.uint32() !== MAGIC) throw new FormatError('A manifest page has another magic')
-    if (from.uint16() !== VERSION) throw new FormatError('A manifest page has an unknown version')
+    const version = from.uint16()
+    if (version > VERSION) {
+      throw new OperatingError(
+        'refused',
+        `Cannot read a manifest page of format ${version}: this version knows up to ${VERSION}; ` +
+          'use the newer Stratalog that wrote it',
+      )
+    }
+    if (version < VERSION) throw new FormatError('A manifest page has an unknown version')
     if (from.uint16() !== 0) throw new FormatError('A manifest page has stray bits')
     const count = from.uint32()
     if (from.uint32() !== bytes.length) throw new FormatError('A manifest page is cut short')

@@ -20,12 +20,13 @@ export interface ExpirySegment {
   readonly maxTimestamp: number
 }
 
-/** Most segments that one look expires. */
+/** Most segments above the log start that one look goes through. */
 const SEGMENTS_MAX = 256
 
 /**
  * Where the log is to start by its settings: at the base of the first segment that stays. `local`
  * are the segments on disk, the active one last; those that are archived are not counted again.
+ * A segment without timestamps is as old as the next that has some.
  */
 export async function expiredTo(
   manifest: Manifest,
@@ -37,34 +38,40 @@ export async function expiredTo(
 ): Promise<Offset> {
   const end = archiveEnd(manifest)
   const unarchived = local.filter((segment) => segment.end > end)
-  const kept = (one: ExpirySegment): boolean => one.end > logStart
+  const isOld = ({ maxTimestamp }: ExpirySegment): boolean =>
+    settings.retentionMs >= 0 && nowMs - maxTimestamp > settings.retentionMs
   let bytes = archiveSize(manifest).dataBytes
   for (const segment of unarchived) bytes += segment.dataLength
   let start = logStart
   let looked = 0
-  for await (const segment of oldestFirst(manifest, unarchived, loadPage)) {
+  for await (const segment of oldestFirst(manifest, unarchived, logStart, loadPage)) {
+    if (segment.end <= logStart) {
+      bytes -= segment.dataLength
+      continue
+    }
     if (looked++ === SEGMENTS_MAX) break
-    const isBelow = !kept(segment)
-    const isOld =
-      settings.retentionMs >= 0 &&
-      segment.maxTimestamp >= 0 &&
-      nowMs - segment.maxTimestamp > settings.retentionMs
     const isExcess =
       settings.retentionBytes >= 0 && bytes - settings.retentionBytes >= segment.dataLength
-    if (!isBelow && !isOld && !isExcess) break
+    const isDated = segment.maxTimestamp >= 0
+    if (isDated && !isOld(segment) && !isExcess) break
     bytes -= segment.dataLength
-    if (segment.end > start) start = segment.end
+    if (isDated || isExcess) start = segment.end
   }
   return start
 }
 
-/** Every segment but the active one, archived ones first. */
+/** Every segment but the active one, archived ones first; pages below `from` are one each. */
 async function* oldestFirst(
   manifest: Manifest,
   unarchived: readonly ExpirySegment[],
+  from: Offset,
   loadPage: LoadPage,
 ): AsyncGenerator<ExpirySegment> {
   for (const ref of manifest.pages) {
+    if (ref.end <= from) {
+      yield { ...ref, dataLength: ref.dataBytes }
+      continue
+    }
     const page = await loadPage(ref)
     for (let i = 0; i < page.length; i++) yield page.at(i)
   }

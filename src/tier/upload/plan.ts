@@ -39,19 +39,17 @@ export interface UploadPlan {
 export function planUpload(segments: readonly LocalSegment[], moment: UploadMoment): UploadPlan {
   const { logStart, archivedEnd, limit, countMax } = moment
   const next = archivedEnd === null ? logStart : offset(Math.max(archivedEnd, logStart))
-  const first = segments.findIndex(({ end, sealed }) => end > next && sealed !== null)
+  const first = segments.findIndex(({ end }) => end > next)
   const nothing = { from: 0, to: 0, base: next, hole: null }
   if (first < 0) return nothing
-  const firstBase = must(segments[first], 'A segment of the list').base
-  if (firstBase > next) {
-    const hole =
-      archivedEnd === null && firstBase <= logStart ? null : { from: next, to: firstBase }
-    if (hole !== null) return { ...nothing, hole }
-  }
+  const { base: firstBase, sealed } = must(segments[first], 'A segment of the list')
+  if (firstBase > next) return { ...nothing, hole: { from: next, to: firstBase } }
+  // Later ones may be sealed before it: it takes its time if it is large.
+  if (sealed === null) return nothing
   let to = first
   for (; to < segments.length && to - first < countMax; to++) {
     const segment = must(segments[to], 'A segment of the list')
     if (segment.sealed === null || segment.end > limit) break
   }
-  return { from: first, to, base: next, hole: null }
+  return to > first ? { from: first, to, base: next, hole: null } : nothing
 }

@@ -7,7 +7,7 @@ import { LogStore } from '../../../src/log/log-store.ts'
 import type { PartitionLog } from '../../../src/log/partition-log.ts'
 import { IdleSweeper } from '../../../src/log/retention/idle-sweeper.ts'
 import { RetentionSweeper } from '../../../src/log/retention/sweeper.ts'
-import type { SweptPartition } from '../../../src/log/retention/sweeper.ts'
+import type { SweptArchive, SweptPartition } from '../../../src/log/retention/sweeper.ts'
 import { createMemoryDisk } from '../../../src/platform/memory-disk.ts'
 import { createTelemetry } from '../../../src/platform/telemetry.ts'
 import type { Disk } from '../../../src/ports/disk.ts'
@@ -48,6 +48,8 @@ class Bed {
   readonly moved: number[] = []
   store: LogStore | null = null
   limits = new Map<PartitionLog, number>()
+  /** Of partitions that have one. */
+  archives = new Map<PartitionLog, SweptArchive>()
 
   async open(): Promise<LogStore> {
     const { disk, clock, telemetry } = this
@@ -87,7 +89,7 @@ class Bed {
       Array.from(logs(), (log) => ({
         log,
         limit: () => offset(this.limits.get(log) ?? log.nextOffset),
-        archive: null,
+        archive: this.archives.get(log) ?? null,
         advance: async (to) => {
           await log.advanceLogStart(to)
           this.moved.push(to)
@@ -192,6 +194,38 @@ describe('RetentionSweeper', () => {
     await at.scheduler.advance(CHECK_MS + 1_000)
     expect(log.logStart).toBe(2)
     await sweeper.close()
+  })
+
+  test('of a tiered partition drops what is archived, and keeps what is not committed', async () => {
+    const here = bed()
+    const { scheduler } = here
+    const archive = { localRetentionMs: -1, localRetentionBytes: 1, lagMaxMs: DAY_MS }
+    const log = await here.log(0, { archive })
+    for (let i = 0; i < 6; i++) here.segment(log, DAY_MS)
+    const says = { archivedEnd: offset(2), expired: 0 }
+    here.archives.set(log, {
+      get archivedEnd() {
+        return says.archivedEnd
+      },
+      expiredTo: async () => offset(says.expired),
+    })
+    const sweeper = here.sweeper()
+    sweeper.start()
+    await scheduler.advance(CHECK_MS + 100)
+    expect([log.logStart, log.localStart, log.segments[0]?.base]).toEqual([0, 2, 2])
+    // Retention may take more than the archive has, but not what the write quorum does not hold.
+    says.expired = 5
+    here.limits.set(log, 4)
+    await scheduler.advance(CHECK_MS + 100)
+    expect([log.logStart, log.localStart, log.segments[0]?.base]).toEqual([4, 4, 4])
+    expect(here.moved).toEqual([4])
+    // The newest sealed segment stays, whatever is archived.
+    says.archivedEnd = offset(6)
+    here.limits.set(log, 6)
+    says.expired = 4
+    await scheduler.advance(CHECK_MS + 100)
+    expect([log.logStart, log.localStart, log.segments[0]?.base]).toEqual([4, 5, 5])
+    await scheduler.settle(sweeper.close())
   })
 
   test('is not stopped by an open transaction [D2]', async () => {
