@@ -53,7 +53,7 @@ export interface PageName {
   readonly hash: string
 }
 
-/** Key of a page. The same content has the same key. */
+/** Key of a page. */
 export const pageKey = (identity: ArchiveIdentity, page: PageName): string =>
   `${partitionPrefix(identity)}page/${padded(page.base)}-${padded(page.end)}` +
   `-${Math.max(page.minTimestamp, 0)}-${Math.max(page.maxTimestamp, 0)}-${page.hash}`

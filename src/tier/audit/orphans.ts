@@ -70,8 +70,9 @@ export class Orphans {
 
   #isOurs(key: string, epoch: number): boolean {
     const parsed = parseKey(key)
-    if (parsed?.kind !== 'segment' || this.#deps.isPending(key)) return false
-    return parsed.name.epoch <= epoch
+    if (parsed === null || parsed.kind === 'head' || this.#deps.isPending(key)) return false
+    // A page of a newer leader is named by the very next replacement, or never.
+    return parsed.kind === 'page' || parsed.name.epoch <= epoch
   }
 
   async #isNamed(manifest: Manifest, key: string): Promise<boolean> {

@@ -17,6 +17,7 @@ import { BLOCK_BYTES } from '../manifest/block-table.ts'
 import { trimmed, withLineage, withMerged, withSegments } from '../manifest/change.ts'
 import type { SegmentEntry } from '../manifest/entry.ts'
 import { archiveBase, archiveEnd, type Manifest } from '../manifest/manifest.ts'
+import { SharedSource } from '../store/attempt.ts'
 import { hex, type PartitionArchive } from './partition-archive.ts'
 import { mergeSegments, planMerge, type MergePlan } from './merger.ts'
 import { planUpload } from './plan.ts'
@@ -144,14 +145,17 @@ export class Uploader {
     const key = segmentKey(this.#archive.owner, { base: baseOffset, epoch, nonce })
     const release = await slots.acquire(1)
     this.#pending.add(key)
+    // A put may end while its source is still being read, and the file has to stay open for that.
+    const source = new SharedSource(object)
     try {
-      const result = await store.put(key, object, { condition: { kind: 'absent' } })
+      const result = await store.put(key, source, { condition: { kind: 'absent' } })
       await object.complete()
       // Nobody else draws this nonce: what is there already is what an attempt of ours has left.
       const isChecked = result.outcome === 'ok' && result.checked
       if (!isChecked) await readBack(store, crypto, key, object)
       return object.entry({ epoch, nonce, base })
     } finally {
+      await source.quiet()
       release()
     }
   }
