@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { OperatingError } from '../../../src/base/errors.ts'
+import { OperatingError, asError } from '../../../src/base/errors.ts'
 import { Prng } from '../../../src/base/prng.ts'
 import { MiB, leaderEpoch, offset } from '../../../src/base/units.ts'
 import { hashFile } from '../../../src/log/segment/segment-hash.ts'
@@ -139,7 +139,7 @@ describe('SegmentObject', () => {
           await object.complete()
           return null
         })
-        .catch((error: unknown) => error)
+        .catch(asError)
       if (failure === null) expect.unreachable(`byte ${byte} was changed and nobody noticed`)
       expect(failure).toBeInstanceOf(OperatingError)
       expect(failure).toMatchObject({ kind: 'corrupt' })
