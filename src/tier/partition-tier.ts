@@ -16,6 +16,7 @@ import { auditPartition, type AuditFinding, type AuditPorts } from './audit/audi
 import { Orphans } from './audit/orphans.ts'
 import type { AuditedBytes } from './audit/scrubber.ts'
 import { readCopy, saveCopy } from './bucket/manifest-copy.ts'
+import { partitionPrefix } from './keys.ts'
 import { lineageOf } from './manifest/change.ts'
 import type { SegmentEntry } from './manifest/entry.ts'
 import { archiveEnd, type Manifest } from './manifest/manifest.ts'
@@ -29,6 +30,9 @@ import { Garbage } from './upload/garbage.ts'
 import { PartitionArchive, type ArchiveOwner } from './upload/partition-archive.ts'
 import { Uploader, endOf, type Uploaded } from './upload/uploader.ts'
 import type { TierParts } from './tier-parts.ts'
+
+/** An upload that was begun longer ago is given up: clocks may differ, but not by days. */
+const UPLOAD_MS_MAX = 2 * 86_400_000
 
 /** The archive of a partition that is led here. */
 export class PartitionTier {
@@ -150,8 +154,14 @@ export class PartitionTier {
     return { finding, bytes: entry.objectBytes, next: entry.end }
   }
 
-  /** Takes objects that no manifest names, and removes those that have been so for long. */
-  orphans(keys: readonly string[]): Promise<number> {
+  /**
+   * Takes objects that no manifest names, and removes those that have been so for long; gives up
+   * uploads that somebody began and never ended. Returns how many objects were removed.
+   */
+  async orphans(keys: readonly string[]): Promise<number> {
+    const { store } = this.#audited()
+    const beforeMs = this.#parts.clock.wallMs() - UPLOAD_MS_MAX
+    await store.dropUploads?.(partitionPrefix(this.archive.owner), beforeMs)
     return this.#orphans.found(this.archive, keys)
   }
 

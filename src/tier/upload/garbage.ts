@@ -2,13 +2,14 @@
 // have taken their place. Readers with an older manifest may still be on their way to them, so they
 // stay for a grace. Then the manifest is read again, by its leader and from the store, before any
 // of them goes. What a process forgets of this when it ends is found by the sweeper.
+import { OperatingError } from '../../base/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Offset } from '../../base/units.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
 import { pageKey, segmentKey, type ArchiveIdentity } from '../keys.ts'
 import { trimmed } from '../manifest/change.ts'
 import type { SegmentEntry } from '../manifest/entry.ts'
-import type { PageRef } from '../manifest/page.ts'
+import type { Page, PageRef } from '../manifest/page.ts'
 import type { PageCache } from '../read/pages.ts'
 import type { PartitionArchive } from './partition-archive.ts'
 
@@ -83,18 +84,30 @@ export class Garbage {
       const some = keys.filter((_, i) => i >= at && i < at + KEYS_AT_ONCE)
       await this.#deps.store.delete(some)
     }
-    this.#waiting = this.#waiting.filter(({ dueMs }) => dueMs > nowMs)
+    this.#waiting = this.#waiting.filter((one) => !due.includes(one))
     this.#count -= keys.length
   }
 
-  /** The pages themselves and all segments that only they tell of. */
+  /** The pages themselves and all segments that only they tell of, as far as they do. */
   async #keysOf(pages: readonly PageRef[]): Promise<string[]> {
     const keys: string[] = []
     for (const ref of pages) {
-      const page = await this.#deps.pages.load(this.#deps.store, this.#identity, ref)
-      keys.push(...page.entries().map(this.#entryKey), pageKey(this.#identity, ref))
+      const page = await this.#page(ref)
+      for (let i = 0; page !== null && i < page.length; i++) keys.push(this.#entryKey(page.at(i)))
+      keys.push(pageKey(this.#identity, ref))
     }
     return keys
+  }
+
+  /** A page; null when it is lost: it shall not hold up what comes behind it. */
+  async #page(ref: PageRef): Promise<Page | null> {
+    try {
+      return await this.#deps.pages.load(this.#deps.store, this.#identity, ref)
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error
+      if (error.kind === 'absent' || error.kind === 'corrupt') return null
+      throw error
+    }
   }
 
   readonly #entryKey = (entry: SegmentEntry): string =>

@@ -12,9 +12,10 @@ import type { Crypto } from '../../ports/crypto.ts'
 import type { ObjectStore, ObjectToken } from '../../ports/object-store.ts'
 import { headKey, pageKey, type ArchiveIdentity } from '../keys.ts'
 import { entriesToSpill, pagesToJoin, withJoined, withSpilled } from '../manifest/change.ts'
+import type { SegmentEntry } from '../manifest/entry.ts'
 import { HEAD_BYTES_MAX, decodeHead, encodeHead } from '../manifest/head.ts'
 import { emptyManifest, type Manifest } from '../manifest/manifest.ts'
-import { encodePage } from '../manifest/page.ts'
+import { encodePage, pageHash, type PageRef } from '../manifest/page.ts'
 import type { PageCache } from '../read/pages.ts'
 
 /** What an archive works with. */
@@ -134,25 +135,40 @@ export class PartitionArchive {
 
   /** Moves what has no room in the head into pages, which are put before any head names them. */
   async #spill(manifest: Manifest): Promise<Manifest> {
-    const { crypto, store, pages } = this.#deps
     let next = manifest
     const count = entriesToSpill(next)
     if (count > 0) {
-      const page = encodePage(crypto, next.entries.slice(0, count))
-      await store.put(pageKey(this.owner, page.ref), page.bytes, { condition: { kind: 'absent' } })
-      next = withSpilled(next, count, page.ref)
+      next = withSpilled(next, count, await this.#putPage(next.entries.slice(0, count)))
     }
     const join = pagesToJoin(next)
     if (join !== null) {
-      const entries = []
+      const { store, pages } = this.#deps
+      const entries: SegmentEntry[] = []
       for (const ref of next.pages.slice(join.from, join.to)) {
-        entries.push(...(await pages.load(store, this.owner, ref)).entries())
+        const page = await pages.load(store, this.owner, ref)
+        for (let i = 0; i < page.length; i++) entries.push(page.at(i))
       }
-      const page = encodePage(crypto, entries)
-      await store.put(pageKey(this.owner, page.ref), page.bytes, { condition: { kind: 'absent' } })
-      next = withJoined(next, join, page.ref)
+      next = withJoined(next, join, await this.#putPage(entries))
     }
     return next
+  }
+
+  /**
+   * Puts the page of `entries`. Once a head names it nothing else tells of these segments, so what
+   * the store has not checked is read back; a page that is there already may have rotted.
+   */
+  async #putPage(entries: readonly SegmentEntry[]): Promise<PageRef> {
+    const { crypto, store } = this.#deps
+    const { ref, bytes } = encodePage(crypto, entries)
+    const key = pageKey(this.owner, ref)
+    const result = await store.put(key, bytes, { condition: { kind: 'absent' } })
+    if (result.outcome === 'ok' && result.checked) return ref
+    const found = await store.get(key)
+    if (found !== null && pageHash(crypto, found.bytes) === ref.hash) return ref
+    // Its name says what its bytes have to be, so this takes nothing from anybody.
+    const again = await store.put(key, bytes)
+    if (again.outcome === 'ok' && again.checked) return ref
+    throw new OperatingError('retry', `Cannot put ${key}: the store has other bytes than were sent`)
   }
 
   /** Whether the store has taken `next` in place of the head with `token`. */
@@ -178,9 +194,9 @@ export class PartitionArchive {
   async #read(): Promise<KnownHead> {
     const { crypto, store } = this.#deps
     const key = headKey(this.owner)
+    const before = this.#last?.sequence ?? 0
     const found = await store.get(key)
-    const last = this.#last
-    if (found === null && last !== null && last.sequence > 0) {
+    if (found === null && before > 0) {
       throw new OperatingError(
         'corrupt',
         `Cannot archive ${this.owner.topicName}-${this.owner.partition}: its manifest ${key} has ` +
@@ -191,13 +207,16 @@ export class PartitionArchive {
       found === null
         ? { manifest: this.#first(), token: null }
         : { manifest: readHead(crypto, key, this.owner, found.bytes), token: found.token }
-    if (last !== null && head.manifest.sequence < last.sequence) {
+    const { sequence } = head.manifest
+    if (sequence < before) {
       throw new OperatingError(
         'corrupt',
         `Cannot archive ${this.owner.topicName}-${this.owner.partition}: its manifest ${key} is ` +
           'older than the one that was read before; bring the newer one back',
       )
     }
+    // A replacement of our own has overtaken this read.
+    if (sequence < (this.#last?.sequence ?? 0)) return this.#known()
     this.#head = head
     this.#last = head.manifest
     return head

@@ -6,7 +6,7 @@
 //
 //   opened ──read from the front to the end──▶ whole ──entry()
 import { assert, must } from '../../base/assert.ts'
-import { OperatingError } from '../../base/errors.ts'
+import { FormatError, OperatingError } from '../../base/errors.ts'
 import { Reader } from '../../base/reader.ts'
 import { alignUp, type LeaderEpoch, type Offset } from '../../base/units.ts'
 import type { Crypto } from '../../ports/crypto.ts'
@@ -47,6 +47,8 @@ export class SegmentObject implements ObjectSource {
   readonly #footer: SegmentFooter
   readonly #sections: readonly Section[]
   readonly #hashes: Uint8Array[] = []
+  /** Hashes of blocks that were handed out before it was their turn to be checked. */
+  readonly #early = new Map<number, Uint8Array>()
   readonly #builder: SegmentBuilder
   readonly #blocks: BlockTableBuilder
   readonly #batches: BatchStream
@@ -83,17 +85,22 @@ export class SegmentObject implements ObjectSource {
     })
   }
 
-  /** Reads the trailer of a sealed segment. Throws FormatError or `corrupt` when it is damaged. */
+  /** Reads the trailer of a sealed segment. Throws `corrupt` when it is damaged. */
   static async open(crypto: Crypto, file: SegmentSource): Promise<SegmentObject> {
-    const footer = await readFooter(crypto, file)
-    const sections: Section[] = []
-    for (const place of footer.sections) {
-      if (place.kind === SectionKind.hashes) continue
-      const bytes = Uint8Array.from(await readRange(file, place.position, place.length))
-      checkSection(crypto, place, bytes)
-      sections.push({ kind: place.kind, bytes })
+    try {
+      const footer = await readFooter(crypto, file)
+      const sections: Section[] = []
+      for (const place of footer.sections) {
+        if (place.kind === SectionKind.hashes) continue
+        const bytes = Uint8Array.from(await readRange(file, place.position, place.length))
+        checkSection(crypto, place, bytes)
+        sections.push({ kind: place.kind, bytes })
+      }
+      return new SegmentObject(crypto, file, footer, sections)
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error
+      throw new OperatingError('corrupt', `Cannot archive ${file.path}: ${error.message}`, error)
     }
-    return new SegmentObject(crypto, file, footer, sections)
   }
 
   get footer(): SegmentFooter {
@@ -155,13 +162,25 @@ export class SegmentObject implements ObjectSource {
     return must(this.#trailer, 'A trailer behind all data')
   }
 
+  /**
+   * Bytes `[from, to)` of the data. They are hashed before they are handed out, so that what the
+   * store was given, the first time or again, is what the manifest will vouch for.
+   */
   async #readData(from: number, to: number): Promise<Uint8Array> {
-    const bytes = await readWhole(this.#file, from, to - from)
-    if (to <= this.#checkedTo) return bytes
-    const turn = this.#checking.then(() => this.#check(from, bytes))
-    this.#checking = turn
-    await turn
-    return bytes
+    const whole = Math.min(alignUp(to, BLOCK_BYTES), this.#footer.dataLength)
+    const bytes = await readWhole(this.#file, from, whole - from)
+    const blocks: Uint8Array[] = []
+    for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
+      blocks.push(bytes.subarray(at, Math.min(at + BLOCK_BYTES, bytes.length)))
+    }
+    const hashes = await Promise.all(blocks.map((block) => this.#crypto.digest(block)))
+    this.#checking = this.#checking.then(() => {
+      blocks.forEach((block, i) => {
+        this.#check(from / BLOCK_BYTES + i, block, must(hashes[i], 'A hash for every block'))
+      })
+    })
+    await this.#checking
+    return bytes.subarray(0, to - from)
   }
 
   /** Checks what no reader has asked for yet, so that the trailer can be told. */
@@ -173,23 +192,29 @@ export class SegmentObject implements ObjectSource {
     }
   }
 
-  async #check(from: number, bytes: Uint8Array): Promise<void> {
-    // Read before by somebody else, or not to be followed yet: then it is read again by its turn.
-    for (let at = this.#checkedTo - from; at >= 0 && at < bytes.length;) {
-      const block = bytes.subarray(at, Math.min(at + BLOCK_BYTES, bytes.length))
-      if (from + at + block.length < this.#footer.dataLength && block.length < BLOCK_BYTES) return
-      const hash = await this.#crypto.digest(block)
-      this.#push(block)
-      this.#blocks.hash(this.#hashes.length, hash)
-      this.#hashes.push(hash)
-      at += block.length
-      this.#checkedTo = from + at
+  /** Follows block `i` when it is the next; any other is only compared with itself. */
+  #check(i: number, block: Uint8Array, hash: Uint8Array): void {
+    const known = this.#hashes[i] ?? this.#early.get(i)
+    if (known !== undefined && !equal(known, hash)) {
+      throw this.#corrupt(`block ${i} reads differently each time`, undefined)
     }
+    if (i > this.#hashes.length) this.#early.set(i, hash)
+    if (i !== this.#hashes.length) return
+    this.#push(block)
+    this.#blocks.hash(i, hash)
+    this.#hashes.push(hash)
+    this.#early.delete(i)
+    this.#checkedTo += block.length
   }
 
   #push(block: Uint8Array): void {
+    this.#named(() => this.#batches.push(block))
+  }
+
+  /** What goes wrong when batches are followed is told with the file's name. */
+  #named(follow: () => void): void {
     try {
-      this.#batches.push(block)
+      follow()
     } catch (error) {
       throw this.#corrupt(error instanceof Error ? error.message : String(error), error)
     }
@@ -201,7 +226,7 @@ export class SegmentObject implements ObjectSource {
     const footer = this.#footer
     const builder = this.#builder
     assert(this.#checkedTo === footer.dataLength, 'All data is checked before its trailer is told')
-    this.#batches.finish()
+    this.#named(() => this.#batches.finish())
     builder.settle()
     const index = this.#sections.find(({ kind }) => kind === SectionKind.index)
     const same =

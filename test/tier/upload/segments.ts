@@ -1,0 +1,51 @@
+// Sealed segments in memory for the tests of uploads and reads: large enough for several blocks,
+// with batches of any size, each with true headers and CRCs.
+import { leaderEpoch, offset } from '../../../src/base/units.ts'
+import { sealTrailer, type CompactedRange } from '../../../src/log/segment/sealed-segment.ts'
+import { crypto, joined, makeBatch } from '../../log/batches.ts'
+import { emptyParts } from '../../log/segments.ts'
+
+/** A batch to make: bytes behind its header, offsets it has, offsets left out before it. */
+export interface BatchPlan {
+  readonly size: number
+  readonly count?: number
+  readonly gap?: number
+  readonly time?: number
+}
+
+/** A segment as a file. */
+export interface SegmentFile {
+  readonly bytes: Uint8Array
+  readonly data: Uint8Array
+  readonly batches: readonly Uint8Array[]
+  readonly base: number
+  readonly end: number
+}
+
+/** The file of a sealed segment from `base` on; gaps or a later end make it a compacted one. */
+export function sealedFile(
+  base: number,
+  plans: readonly BatchPlan[],
+  shape: { readonly end?: number; readonly interval?: number } = {},
+): SegmentFile {
+  const parts = emptyParts(base, shape.interval)
+  parts.lineage.append(leaderEpoch(3), offset(base))
+  let next = base
+  const batches = plans.map(({ size, count = 1, gap = 0, time }) => {
+    next += gap
+    const batch = makeBatch({ base: next, count, size, epoch: 3, time: time ?? 10_000 + next })
+    parts.builder.append(batch, 0, batch.length)
+    next += count
+    return batch
+  })
+  const end = shape.end ?? next
+  const isCompacted = shape.end !== undefined || plans.some(({ gap = 0 }) => gap > 0)
+  const compacted: CompactedRange = {
+    endOffset: offset(end),
+    cleanedTo: offset(end),
+    maxEpoch: leaderEpoch(3),
+  }
+  const data = joined(batches)
+  const trailer = sealTrailer(crypto, isCompacted ? { ...parts, compacted } : parts)
+  return { bytes: joined([data, trailer]), data, batches, base, end }
+}
