@@ -25,6 +25,17 @@ export class AnswerError extends Error {
   }
 }
 
+/**
+ * What may be kept of an SDK's error as a cause: its name and words. Its request has credentials
+ * in it, and so may an address that it repeats.
+ */
+export function bareCause(error: unknown): Error {
+  const { name, message } = error instanceof Error ? error : new Error(String(error))
+  const cause = new Error(message.replace(/\?[^\s"']*/g, ''))
+  cause.name = name
+  return cause
+}
+
 /** How a provider calls things. */
 export interface StoreWords {
   /** Scheme and bucket. */
