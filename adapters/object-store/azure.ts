@@ -124,8 +124,9 @@ function sdkApi({ account, container, endpoint, credentials }: AzurePlace): Azur
       const pages = client
         .listBlobsFlat({ abortSignal, ...(prefix !== '' && { prefix }) })
         .byPage({ maxPageSize: limit, ...(cursor !== undefined && { continuationToken: cursor }) })
-      const { value: page, done } = await told(pages.next())
-      if (done === true) return { objects: [], next: null }
+      const turn = await told(pages.next())
+      if (turn.done === true) return { objects: [], next: null }
+      const page = turn.value
       const objects = page.segment.blobItems.map(({ name, properties }) => ({
         key: name,
         size: properties.contentLength ?? 0,

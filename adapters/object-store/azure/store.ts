@@ -235,7 +235,7 @@ class AzureStore implements ObjectStore {
       const token = await this.#api.commit(key, ids, conditionsOf(condition), signal)
       return { token, checked }
     } catch (error) {
-      return await this.#discarded(key, condition, error, signal)
+      return this.#discarded(key, condition, error, signal)
     }
   }
 

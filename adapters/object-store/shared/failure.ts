@@ -30,9 +30,10 @@ export class AnswerError extends Error {
  * in it, and so may an address that it repeats.
  */
 export function bareCause(error: unknown): Error {
-  const { name, message } = error instanceof Error ? error : new Error(String(error))
-  const cause = new Error(message.replace(/\?[^\s"']*/g, ''))
-  cause.name = name
+  const { name, message } = (error ?? {}) as { readonly name?: unknown; readonly message?: unknown }
+  const words = typeof message === 'string' ? message : ''
+  const cause = new Error(words.replace(/\?[^\s"']*/g, ''))
+  if (typeof name === 'string') cause.name = name
   return cause
 }
 
