@@ -90,7 +90,7 @@ function sdkApi(client: S3Client, bucket: string): S3Api {
     get: async (key, range, abortSignal) => {
       const command = new GetObjectCommand({ ...at(key), ...(range && { Range: range }) })
       const { Body, ContentLength, ETag } = await told(client.send(command, { abortSignal }))
-      const bytes = await collect(Body as Readable, ContentLength)
+      const bytes = await collect(Body as Readable, ContentLength, abortSignal)
       return { bytes, etag: bareEtag(ETag) }
     },
     head: async (key, abortSignal) => {

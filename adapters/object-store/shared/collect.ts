@@ -5,9 +5,24 @@ import { AnswerError } from './failure.ts'
 
 /**
  * All the bytes of `stream`, which are `length` if that is known. Throws AnswerError when there
- * are fewer or more, or when the stream fails.
+ * are fewer or more, or when the stream fails; ends it when the signal is aborted.
  */
-export function collect(stream: Readable, length: number | undefined): Promise<Uint8Array> {
+export async function collect(
+  stream: Readable,
+  length: number | undefined,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const abandon = (): unknown => stream.destroy(signal.reason as Error)
+  signal.addEventListener('abort', abandon)
+  try {
+    if (signal.aborted) abandon()
+    return await allOf(stream, length)
+  } finally {
+    signal.removeEventListener('abort', abandon)
+  }
+}
+
+function allOf(stream: Readable, length: number | undefined): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     let into = new Uint8Array(length ?? 0)
     let filled = 0

@@ -46,7 +46,7 @@ function send(
       const told = answer.headers['content-length']
       const isEmpty = request.method === 'HEAD' || answer.statusCode === 204
       const expected = isEmpty ? 0 : told === undefined ? undefined : Number(told)
-      collect(answer, expected).then((bytes) => {
+      collect(answer, expected, signal).then((bytes) => {
         const header = (name: string): string | null => {
           const value = answer.headers[name]
           return Array.isArray(value) ? value.join(', ') : (value ?? null)
