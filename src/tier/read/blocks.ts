@@ -184,7 +184,7 @@ export class Blocks {
       const name = blockKey(key, i)
       const bytes = coming.then((all) => {
         const at = (i - from) * BLOCK_BYTES
-        return this.#verified(place.entry, name, i, all.subarray(at, at + BLOCK_BYTES))
+        return this.#verified(place.entry, name, i, all.subarray(at, at + BLOCK_BYTES), ahead)
       })
       const held: Held = { bytes, request, waiting: 0, ahead }
       if (ahead) this.#aheadBytes += BLOCK_BYTES
@@ -199,6 +199,7 @@ export class Blocks {
     name: string,
     i: number,
     block: Uint8Array,
+    ahead: boolean,
   ): Promise<Uint8Array> {
     if (!(await this.#isSound(entry, i, block))) {
       throw new OperatingError(
@@ -206,7 +207,9 @@ export class Blocks {
         `Cannot use ${name}: its bytes (from ${i * BLOCK_BYTES} on) are not what was archived`,
       )
     }
-    this.#deps.cache?.put(name, block)
+    const { cache } = this.#deps
+    if (ahead) cache?.putPassing?.(name, block)
+    else cache?.put(name, block)
     return block
   }
 
