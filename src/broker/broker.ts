@@ -295,6 +295,7 @@ export class Broker {
           clock,
           memory: answers,
           bytesMax: values.fetchBytesMax,
+          archivedWaitMs: () => this.#options.settings.broker.archivedFetchMaxWaitMs,
           metrics: requests('fetch'),
           reach: (id, advertised) => {
             const image = this.#metadata?.image()
