@@ -16,6 +16,7 @@ import { PartitionTier } from './partition-tier.ts'
 import type { BlockCache } from './cache/blocks.ts'
 import { Blocks } from './read/blocks.ts'
 import { layered, type LayeredStore } from './store/layers.ts'
+import type { MeteredStore } from './store/metered.ts'
 import { PageCache } from './read/pages.ts'
 import type { TierParts } from './tier-parts.ts'
 import { PartMemory } from './upload/part-memory.ts'
@@ -133,6 +134,11 @@ export class Tier {
   /** The store, for what belongs to no topic. */
   get store(): ObjectStore {
     return this.#layers.store
+  }
+
+  /** Every request that was really made, by topic. */
+  get meter(): MeteredStore {
+    return this.#layers.meter
   }
 
   /** The archive of a partition. */

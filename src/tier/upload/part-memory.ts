@@ -1,8 +1,8 @@
-// Memory for pieces of segments on their way to a store. A piece is some MiB that begin on a page, as
-// direct reads want it; making one anew for every part costs more than reading it, because memory of
-// that size comes from the kernel page by page and goes by a full collection. So pieces that are
-// given back are used again. One that never comes back, of a request that was given up, is simply
-// forgotten.
+// Memory for pieces of segments on their way to a store. A piece is some MiB that begin on a page,
+// as direct reads want it; making one anew for every part costs more than reading it, because
+// memory of that size comes from the kernel page by page and goes by a full collection. So pieces
+// that are given back are used again. One that never comes back, of a request that was given up, is
+// simply forgotten.
 import { MiB } from '../../base/units.ts'
 import { pageAlignedMemory } from '../../ports/disk.ts'
 

@@ -1,5 +1,5 @@
-// `ENDPOINT write|read MIB`: what AWS's SDK alone makes of that many bytes, as anybody would use it:
-// parts of 8 MiB, four at a time. Prints its figures as one line of JSON.
+// `ENDPOINT write|read MIB`: what AWS's SDK alone makes of that many bytes, as anybody would use
+// it: parts of 8 MiB, four at a time. Prints its figures as one line of JSON.
 import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
