@@ -12,7 +12,7 @@ import { openObjectStore } from '../adapters/object-store/open.ts'
 import { UsageError } from './base/errors.ts'
 import { GiB } from './base/units.ts'
 import { Broker } from './broker/broker.ts'
-import type { Restored } from './broker/restore.ts'
+import type { Restored } from './broker/tier/restore.ts'
 import type { BrokerSettings } from './config/broker-values.ts'
 import { loadSettings } from './config/load.ts'
 import type { ObjectStore } from './ports/object-store.ts'
@@ -150,7 +150,7 @@ export async function restoreInto(
   options: { readonly dataDir: string; readonly nodeId: number },
   told: (sentence: string) => void,
 ): Promise<Restored> {
-  const { restoreCluster } = await import('./broker/restore.ts')
+  const { restoreCluster } = await import('./broker/tier/restore.ts')
   const disk = await openDisk(path.resolve(options.dataDir))
   const settings = new Settings(new Map([['node.id', String(options.nodeId)]]))
   const ports = { clock: createClock(), crypto: createCrypto(), compression: createCompression() }

@@ -34,7 +34,7 @@ import { Partitions } from './partitions.ts'
 import { ProducePath } from './kafka/produce-path.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { ResponseMemory } from './kafka/response-memory.ts'
-import { Tiering } from './tiering.ts'
+import { Tiering } from './tier/tiering.ts'
 import { OFFSETS_TOPIC, TopicCreator } from './topic-creator.ts'
 import { Upkeep } from './upkeep.ts'
 import { ListenerView } from './topic-view.ts'
@@ -295,6 +295,7 @@ export class Broker {
           clock,
           memory: answers,
           bytesMax: values.fetchBytesMax,
+          archivedWaitMs: () => this.#options.settings.broker.archivedFetchMaxWaitMs,
           metrics: requests('fetch'),
           reach: (id, advertised) => {
             const image = this.#metadata?.image()

@@ -243,7 +243,9 @@ export class Partitions {
   wasTiered(image: ClusterImage, topicId: string): boolean {
     const topic = image.topicById(topicId)
     if (topic === undefined) return false
-    const isOpen = this.#topics.get(topicId)?.leaders.some((leader) => (leader?.tier ?? null) !== null)
+    const isOpen = this.#topics
+      .get(topicId)
+      ?.leaders.some((leader) => (leader?.tier ?? null) !== null)
     return isOpen === true || this.#deps.settings.topic(topic.configs).isArchiving
   }
 

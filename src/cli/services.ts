@@ -1,7 +1,7 @@
 // What the command line needs from the rest of the program, as shapes: a broker to start, settings
 // to explain, decoders of our files. The entry point wires them; a command whose service is
 // absent is not listed, so that the help never names what does not work.
-import type { Restored } from '../broker/restore.ts'
+import type { Restored } from '../broker/tier/restore.ts'
 import type { ExplainedSetting } from '../config/explain.ts'
 import type { Crypto } from '../ports/crypto.ts'
 import type { ObjectStore } from '../ports/object-store.ts'

@@ -1,6 +1,6 @@
 // What the commands use of the rest of the program, loaded when a command asks for it. The only
 // file of the command line that knows which platform it runs on and where settings come from.
-import { readFile } from 'node:fs/promises'
+import { access as accessFile, readFile } from 'node:fs/promises'
 import { OperatingError, UsageError } from '../base/errors.ts'
 import type { Services } from './services.ts'
 
@@ -28,7 +28,11 @@ export const services: Services = {
     const { restoreInto } = await import('../main.ts')
     return {
       crypto: createCrypto(),
-      openStore: (url) => openObjectStore(url, process.env),
+      openStore: async (url) => {
+        // A broker makes its directory; who looks at one that is not there has mistyped it.
+        if (url.startsWith('file:')) await access(new URL(url))
+        return openObjectStore(url, process.env)
+      },
       restore: restoreInto,
     }
   },
@@ -70,4 +74,12 @@ async function readSettings(
     throw new OperatingError('absent', `Cannot read settings from ${path}: ${code}`, cause)
   }
   return { path, content: parseSettings({ path, text }) }
+}
+
+async function access(url: URL): Promise<void> {
+  try {
+    await accessFile(url)
+  } catch (cause) {
+    throw new OperatingError('absent', `Cannot open ${url.href}: there is no such directory`, cause)
+  }
 }

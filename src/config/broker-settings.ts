@@ -132,6 +132,10 @@ const network: readonly Setting[] = [
 
 const tier: readonly Setting[] = [
   boolean('remote.log.storage.system.enable', 'true', 'Whether the object store is used at all.'),
+  int('remote.fetch.max.wait.ms', 500, 'How long a fetch waits for archived records.', {
+    min: 1,
+    dynamic: true,
+  }),
   long('tier.check.interval.ms', 1_000, 'How often sealed segments to archive are sought.', {
     min: 10,
   }),

@@ -64,6 +64,7 @@ export interface BrokerSettings {
   readonly offsetsRetentionCheckMs: number
   readonly offsetsCommitTimeoutMs: number
   readonly usesStore: boolean
+  readonly archivedFetchMaxWaitMs: number
   readonly tierCheckMs: number
   readonly tierGraceMs: number
   readonly tierScrubMs: number
@@ -150,6 +151,7 @@ export const brokerValues = (optional: (name: string) => string | null): BrokerS
     offsetsRetentionCheckMs: number('offsets.retention.check.interval.ms'),
     offsetsCommitTimeoutMs: number('offsets.commit.timeout.ms'),
     usesStore: boolean('remote.log.storage.system.enable'),
+    archivedFetchMaxWaitMs: number('remote.fetch.max.wait.ms'),
     tierCheckMs: number('tier.check.interval.ms'),
     tierGraceMs: number('tier.delete.grace.ms'),
     tierScrubMs: number('tier.scrub.interval.ms'),

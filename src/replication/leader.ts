@@ -353,8 +353,11 @@ export class Leader implements Partition, LogListener {
     if (this.tier === null) {
       return Promise.resolve(failedRead(ErrorCode.KAFKA_STORAGE_ERROR, from))
     }
-    return readArchived(this.tier, from, limits).catch((error: unknown) =>
-      this.#readFailure(error, from),
+    return readArchived(this.tier, from, limits).then(
+      // Of what is archived the last batches may be compacted away: what is here goes on.
+      (read) =>
+        read.bytes === 0 && read.nextOffset > from ? this.read(read.nextOffset, limits) : read,
+      (error: unknown) => this.#readFailure(error, from),
     )
   }
 

@@ -48,12 +48,12 @@ export class PartitionTier {
   #heard = false
 
   private constructor(parts: TierParts, owner: ArchiveOwner, log: PartitionLog) {
-    const { crypto, disk, pages, blocks, slots } = parts
+    const { crypto, disk, pages, blocks, slots, memory } = parts
     const store = parts.storeOf(owner.topicId)
     this.log = log
     this.#parts = parts
     this.archive = new PartitionArchive({ store, crypto, pages }, owner)
-    this.#uploader = new Uploader({ disk, crypto, store, slots }, log, this.archive)
+    this.#uploader = new Uploader({ disk, crypto, store, slots, memory }, log, this.archive)
     this.#garbage = new Garbage({ store, pages, clock: parts.clock }, owner, parts.graceMs)
     this.#reader = new ColdReader(
       {

@@ -16,8 +16,10 @@ import { PartitionTier } from './partition-tier.ts'
 import type { BlockCache } from './cache/blocks.ts'
 import { Blocks } from './read/blocks.ts'
 import { layered, type LayeredStore } from './store/layers.ts'
+import type { MeteredStore } from './store/metered.ts'
 import { PageCache } from './read/pages.ts'
 import type { TierParts } from './tier-parts.ts'
+import { PartMemory } from './upload/part-memory.ts'
 import type { ArchiveOwner } from './upload/partition-archive.ts'
 
 /** What a tier acts through. */
@@ -56,6 +58,8 @@ export interface TieredPartition {
   limit(): Offset
 }
 
+/** Memory of uploads that is kept for the next ones. */
+const UPLOAD_MEMORY_KEPT: number = 32 * MiB
 const PAGES_BYTES_MAX: number = 16 * MiB
 const READERS_WAITING_MAX = 10_000
 const UPLOADS_WAITING_MAX = 100_000
@@ -104,6 +108,7 @@ export class Tier {
       pages: new PageCache(crypto, PAGES_BYTES_MAX),
       blocks: new Blocks({ crypto, cache, lane }, { aheadBytesMax: options.readBytesMax }),
       slots: new Semaphore({ unitsMax: options.uploadsMax, waitersMax: UPLOADS_WAITING_MAX }),
+      memory: new PartMemory(UPLOAD_MEMORY_KEPT),
       graceMs: options.graceMs,
       storeOf: (topicId) => this.#layers.storeOf(topicId),
     }
@@ -129,6 +134,11 @@ export class Tier {
   /** The store, for what belongs to no topic. */
   get store(): ObjectStore {
     return this.#layers.store
+  }
+
+  /** Every request that was really made, by topic. */
+  get meter(): MeteredStore {
+    return this.#layers.meter
   }
 
   /** The archive of a partition. */

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openMemoryStore } from '../../adapters/object-store/memory.ts'
 import type { Broker } from '../../src/broker/broker.ts'
-import { restoreCluster } from '../../src/broker/restore.ts'
+import { restoreCluster } from '../../src/broker/tier/restore.ts'
 import { Settings } from '../../src/config/settings.ts'
 import { createClock } from '../../src/platform/clock.ts'
 import { createCompression } from '../../src/platform/compression.ts'

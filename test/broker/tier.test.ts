@@ -4,10 +4,12 @@ import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openMemoryStore } from '../../adapters/object-store/memory.ts'
 import { must } from '../../src/base/assert.ts'
 import { ErrorCode } from '../../src/base/error-codes.ts'
-import type { Client } from './harness.ts'
-import { batchOf, Lab, recordsIn, until } from './harness.ts'
+import { Settings } from '../../src/config/settings.ts'
+import type { ObjectStore } from '../../src/ports/object-store.ts'
+import { batchOf, Client, Lab, openBroker, recordsIn, until } from './harness.ts'
 import type { TopicRef } from './requests.ts'
 import { Api, createTopic, deleteRecords, fetch, listOffset, produce } from './requests.ts'
 
@@ -185,5 +187,50 @@ describe('a tiered topic', () => {
       all.push(...some.map(([offset]) => offset))
     }
     expect(all).toEqual(Array.from({ length: count }, (_, i) => i))
+  })
+})
+
+describe('a fetch of what is far away', () => {
+  test('keeps to its wait, and finds what has come meanwhile [F22]', async () => {
+    const near = openMemoryStore()
+    let held: Promise<void> = Promise.resolve()
+    let letGo = (): void => undefined
+    const far: ObjectStore = {
+      traits: near.traits,
+      put: (...all) => near.put(...all),
+      get: async (key, options) => {
+        if (key.includes('/seg/')) await held
+        return near.get(key, options)
+      },
+      head: (...all) => near.head(...all),
+      list: (...all) => near.list(...all),
+      delete: (...all) => near.delete(...all),
+      close: () => near.close(),
+    }
+    const settings = new Settings(
+      new Map([...Object.entries(SETTINGS), ['listeners', 'PLAINTEXT://127.0.0.1:0']]),
+    )
+    const broker = await openBroker({ store: far }, settings)
+    const own = client
+    client = await Client.connect(broker.address)
+    try {
+      const topic = await createTopic(client, { configs: TIERED })
+      await fill(topic)
+      await localStart(topic)
+      held = new Promise((resolve) => {
+        letGo = resolve
+      })
+      const beganMs = performance.now()
+      const empty = await fetch(client, topic, 0, { maxWaitMs: 100 })
+      expect(performance.now() - beganMs).toBeLessThan(5_000)
+      expect([empty.errorCode, recordsIn(empty.records)]).toEqual([0, []])
+      letGo()
+      expect((await replay(topic)).length).toBe(RECORDS)
+    } finally {
+      letGo()
+      await client.close()
+      await broker.close()
+      client = own
+    }
   })
 })

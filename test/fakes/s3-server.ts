@@ -51,10 +51,14 @@ class Refusal extends Error {
 export async function startFakeS3(keys: {
   readonly accessKeyId: string
   readonly secretAccessKey: string
+  /** How long every answer is held back, in ms: what a store far away takes. */
+  readonly delayMs?: number
 }): Promise<FakeS3> {
   const bucket = new Bucket()
+  const { delayMs = 0 } = keys
   const server: Server = createServer((request, response) => {
     void serve(request, response, async (asked, url) => {
+      if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs))
       if (!(await isSigned(keys, asked, url))) throw new Refusal(403, 'SignatureDoesNotMatch')
       const [, name, ...rest] = url.pathname.split('/').map(decodeURIComponent)
       if (name !== 'bucket') throw new Refusal(404, 'NoSuchBucket')

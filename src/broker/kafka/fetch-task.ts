@@ -18,14 +18,14 @@ export const FIRST_TOPIC_ID = 13
 const FIRST_LEADER = 16
 /** Archived partitions of one fetch that are read at the same time; the others wait their turn. */
 const ARCHIVED_AT_ONCE = 16
-/** How long a fetch that has something to send waits for archived records. */
-const ARCHIVED_WAIT_MS = 500
 
 /** What a fetch works with. */
 export interface FetchTaskDeps {
   readonly partitions: Partitions
   readonly clock: Clock
   readonly memory: ResponseMemory
+  /** Longest that a fetch waits for archived records, in ms: `remote.fetch.max.wait.ms`. */
+  archivedWaitMs(): number
 }
 
 /** What a fetch asks for, in sum. */
@@ -287,8 +287,8 @@ export class FetchTask {
 
   /**
    * With archived partitions among them: those are asked for side by side, the others are read
-   * meanwhile. Who has something to send waits only so long for what is slow; that comes into the
-   * cache, and with the next fetch. A client that goes away ends its reads.
+   * meanwhile. What is slow is waited for only so long; it comes into the cache, and with the next
+   * fetch. A client that goes away ends its reads.
    */
   async #readArchived(parts: Part[]): Promise<readonly Part[]> {
     const gone = new AbortController()
@@ -302,7 +302,7 @@ export class FetchTask {
     for (const { read } of quick) left -= read?.bytes ?? 0
     for (const [i, part] of slow.entries()) {
       const outcome = coming[i] ?? null
-      const read = left < room.left ? await this.#inTime(outcome) : await outcome
+      const read = await this.#inTime(outcome)
       // What has no room any more is in the cache when it is asked for again.
       const fits = read !== null && (read.bytes <= left || left === room.left)
       if (read !== null && !fits) read.release()
@@ -318,7 +318,7 @@ export class FetchTask {
     if (!(outcome instanceof Promise)) return outcome
     let cancel: Cancel = () => undefined
     const late = new Promise<null>((resolve) => {
-      cancel = this.#deps.clock.after(ARCHIVED_WAIT_MS, () => resolve(null))
+      cancel = this.#deps.clock.after(this.#deps.archivedWaitMs(), () => resolve(null))
     })
     const first = await Promise.race([outcome, late])
     cancel()

@@ -15,6 +15,11 @@ export interface BlockCache {
   /** A block, or null. The bytes are shared: nobody changes them, and they may be kept. */
   get(key: string): Uint8Array | null | Promise<Uint8Array | null>
   /**
+   * As `put`, for a block that its reader will not want again: kept only where that is cheap.
+   * Nothing happens if absent.
+   */
+  putPassing?(key: string, bytes: Uint8Array): void
+  /**
    * Keeps a block of 1 to `BLOCK_BYTES_MAX` bytes, if it sees fit, in place of one with that key.
    * The bytes must not change any more.
    */

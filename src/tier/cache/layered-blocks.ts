@@ -33,6 +33,11 @@ export class LayeredBlocks implements BlockCache {
     this.#lower.put(key, bytes)
   }
 
+  /** What is read through once does not push out what others have in memory. */
+  putPassing(key: string, bytes: Uint8Array): void {
+    this.#lower.put(key, bytes)
+  }
+
   drop(keyPrefix: string): void {
     this.#upper.drop(keyPrefix)
     this.#lower.drop(keyPrefix)

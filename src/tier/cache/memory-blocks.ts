@@ -55,6 +55,11 @@ export class MemoryBlocks implements BlockCache {
     return block
   }
 
+  /** What is read through once would only push out what others come back for. */
+  putPassing(): void {
+    return
+  }
+
   put(key: string, bytes: Uint8Array): void {
     assert(bytes.length > 0, 'A block has bytes')
     assert(bytes.length <= BLOCK_BYTES_MAX, 'A block is at most 1 MiB')

@@ -2,7 +2,8 @@
 // keeps a short reference to each. A page is searched where it lies: a directory of fixed rows in
 // front of the entries tells where each begins, so that a look-up decodes one entry, not thousands.
 //
-//   magic u32 · version u16 · 0 u16 · count u32 · total length u32 · nonce 8 · directory { base u64 · largest timestamp so far i64 · position u32 }… · entries · crc u32
+//   magic u32 · version u16 · 0 u16 · count u32 · total length u32 · nonce 8
+//   · directory { base u64 · largest timestamp so far i64 · position u32 }… · entries · crc u32
 //
 // Pure. Whoever fetches a page compares its hash with the reference before it is decoded.
 import { assert, must } from '../../base/assert.ts'

@@ -2,16 +2,20 @@
 // from a request that is on its way already, or fetched; neighbours that are missing come in one
 // request. Nothing leaves here whose SHA-256 is not what the manifest says. What was read ahead
 // waits in a buffer of bounded size until somebody wants it; what nobody wants any more is dropped,
-// and a request that nobody waits for any longer is ended.
+// what nobody comes for makes room for others in time, and a request that nobody waits for any
+// longer is ended.
 import { assert, must } from '../../base/assert.ts'
 import { OperatingError } from '../../base/errors.ts'
 import type { Semaphore } from '../../flow/semaphore.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
-import { blockKey, type BlockCache } from '../cache/blocks.ts'
+import { blockKey, type BlockCache as WholeCache } from '../cache/blocks.ts'
 import { segmentKey, type ArchiveIdentity } from '../keys.ts'
 import { BLOCK_BYTES, BLOCK_HASH_BYTES } from '../manifest/block-table.ts'
 import type { SegmentEntry } from '../manifest/entry.ts'
+
+/** Where blocks are kept beyond this buffer. What it gives is verified again. */
+export type BlockCache = Pick<WholeCache, 'get' | 'put' | 'putPassing'>
 
 /** What blocks are read through. */
 export interface BlockDeps {
@@ -40,6 +44,8 @@ interface Held {
   waiting: number
   /** Nobody has asked for it yet. */
   ahead: boolean
+  /** What `#wished` was when it was read ahead, or when its reader was last heard of. */
+  since: number
 }
 
 /** One request to the store and how many blocks of it somebody still wants, or may. */
@@ -48,17 +54,30 @@ interface Request {
   wanted: number
 }
 
+/**
+ * A block that was read ahead has to go when there is no room, once so many times the whole buffer
+ * was wished for since its reader was last heard of.
+ */
+const PATIENCE = 4
+
 /** Verified blocks of any segment. */
 export class Blocks {
   readonly #deps: BlockDeps
   readonly #aheadMax: number
   readonly #held = new Map<string, Held>()
   #aheadBytes = 0
+  /** Bytes that were ever wished to be read ahead, whether there was room or not. */
+  #wished = 0
 
   /** `aheadBytesMax` bounds what was read ahead and is not wanted yet. */
   constructor(deps: BlockDeps, options: { readonly aheadBytesMax: number }) {
     this.#deps = deps
     this.#aheadMax = options.aheadBytesMax
+  }
+
+  /** Blocks that are on their way, or wait. */
+  get heldBlocks(): number {
+    return this.#held.size
   }
 
   /** Bytes that were read ahead and wait, or are on their way to. */
@@ -76,14 +95,13 @@ export class Blocks {
     to: number,
     signal?: AbortSignal,
   ): Promise<Uint8Array[]> {
-    assert(from < to && to <= place.entry.blocks.length, 'A segment has the blocks that are read')
+    assert(from < to, 'A read is of some blocks')
+    assert(to <= place.entry.blocks.length, 'A segment has the blocks that are read')
+    if (signal?.aborted === true) throw readerHasGone()
     const key = placeKey(place)
-    const found = await this.#lookUp(place.entry, key, from, to)
-    // From here to the last wait nothing else runs: what is held now is still held then.
-    this.#fetchMissing(place, key, found, from)
-    const waits = found.map((block, at) =>
-      block !== null ? Promise.resolve(block) : this.#wait(blockKey(key, from + at), signal),
-    )
+    this.#hold(place, key, { from, to, ahead: false })
+    const waits: Promise<Uint8Array>[] = []
+    for (let i = from; i < to; i++) waits.push(this.#wait(blockKey(key, i), signal))
     const blocks: Uint8Array[] = []
     for (const one of await Promise.allSettled(waits)) {
       if (one.status === 'rejected') throw one.reason
@@ -92,19 +110,40 @@ export class Blocks {
     return blocks
   }
 
-  /** Begins to read blocks `[from, to)` that nobody wants yet, as far as the buffer has room. */
-  readAhead(place: SegmentPlace, from: number, to: number): void {
+  /** The most blocks that may ever be read ahead. */
+  get aheadBlocksMax(): number {
+    return Math.floor(this.#aheadMax / BLOCK_BYTES)
+  }
+
+  /**
+   * Begins to read blocks `[from, to)` that nobody wants yet, or has them wait longer; false, and
+   * nothing is read, when the buffer has no room for all of them.
+   */
+  readAhead(place: SegmentPlace, from: number, to: number): boolean {
+    assert(to <= place.entry.blocks.length, 'A segment has the blocks that are read')
     const key = placeKey(place)
-    const room = Math.floor((this.#aheadMax - this.#aheadBytes) / BLOCK_BYTES)
-    const last = Math.min(to, place.entry.blocks.length, from + room)
-    let next = from
-    while (next < last) {
-      while (next < last && this.#held.has(blockKey(key, next))) next++
-      let end = next
-      while (end < last && !this.#held.has(blockKey(key, end))) end++
-      if (next < end) this.#fetch(place, key, next, end, true)
-      next = end
+    let missing = 0
+    for (let i = from; i < to; i++) {
+      const name = blockKey(key, i)
+      const held = this.#held.get(name)
+      if (held === undefined) missing++
+      else if (held.ahead) this.#renew(name, held)
     }
+    if (!this.#hasRoom(missing)) return false
+    this.#hold(place, key, { from, to, ahead: true })
+    return true
+  }
+
+  /** Keeps block `i`, which was read, for a reader who will go on in it. */
+  keep(place: SegmentPlace, i: number, block: Uint8Array): void {
+    const name = blockKey(placeKey(place), i)
+    if (this.#held.has(name) || !this.#hasRoom(1)) return
+    // One of several in the same memory would keep all of it.
+    const isAlone = block.length === block.buffer.byteLength
+    const bytes = Promise.resolve(isAlone ? block : Uint8Array.from(block))
+    const request = { abort: new AbortController(), wanted: 1 }
+    this.#held.set(name, { bytes, request, waiting: 0, ahead: true, since: this.#wished })
+    this.#aheadBytes += BLOCK_BYTES
   }
 
   /** Lets go of blocks `[from, to)` that were read ahead for a reader who has gone. */
@@ -116,38 +155,37 @@ export class Blocks {
     }
   }
 
-  /** Blocks that a cache has; null for the others. */
-  async #lookUp(
-    entry: SegmentEntry,
-    key: string,
-    from: number,
-    to: number,
-  ): Promise<(Uint8Array | null)[]> {
-    const { cache } = this.#deps
-    const found: (Uint8Array | null)[] = []
-    for (let i = from; i < to; i++) {
-      const name = blockKey(key, i)
-      const cached = cache === null || this.#held.has(name) ? null : cache.get(name)
-      const bytes = cached instanceof Promise ? await cached : cached
-      found.push(bytes !== null && (await this.#isSound(entry, i, bytes)) ? bytes : null)
+  /** Whether `count` blocks more may be held ahead, once those left behind have gone. */
+  #hasRoom(count: number): boolean {
+    const bytes = count * BLOCK_BYTES
+    this.#wished += bytes
+    for (const [name, held] of this.#held) {
+      if (this.#aheadBytes + bytes <= this.#aheadMax) break
+      if (this.#wished - held.since < PATIENCE * this.#aheadMax) break
+      if (held.ahead) this.#drop(name, held)
     }
-    return found
+    return this.#aheadBytes + bytes <= this.#aheadMax
   }
 
-  /** Requests what was not found and is not on its way, neighbours in one request. */
-  #fetchMissing(
+  /** Makes a block that was read ahead the last to be left behind. */
+  #renew(name: string, held: Held): void {
+    this.#held.delete(name)
+    this.#held.set(name, held)
+    held.since = this.#wished
+  }
+
+  /** Holds blocks `[from, to)`: obtains those that are not held yet, neighbours together. */
+  #hold(
     place: SegmentPlace,
     key: string,
-    found: readonly (Uint8Array | null)[],
-    first: number,
+    { from, to, ahead }: { readonly from: number; readonly to: number; readonly ahead: boolean },
   ): void {
-    const missing = (at: number): boolean =>
-      at < found.length && found[at] === null && !this.#held.has(blockKey(key, first + at))
-    for (let at = 0; at < found.length; at++) {
-      let end = at
-      while (missing(end)) end++
-      if (end > at) this.#fetch(place, key, first + at, first + end, false)
-      if (end > at) at = end
+    for (let next = from; next < to; next++) {
+      let end = next
+      while (end < to && !this.#held.has(blockKey(key, end))) end++
+      if (end === next) continue
+      this.#obtain(place, key, { from: next, to: end, ahead })
+      next = end
     }
   }
 
@@ -176,17 +214,18 @@ export class Blocks {
     if (held.request.wanted === 0) held.request.abort.abort()
   }
 
-  /** Requests blocks `[from, to)` and holds them. */
-  #fetch(place: SegmentPlace, key: string, from: number, to: number, ahead: boolean): void {
+  /** Obtains blocks `[from, to)`, of which none is held, and holds them. */
+  #obtain(
+    place: SegmentPlace,
+    key: string,
+    { from, to, ahead }: { readonly from: number; readonly to: number; readonly ahead: boolean },
+  ): void {
     const request: Request = { abort: new AbortController(), wanted: to - from }
-    const coming = this.#get(place, key, from, to, request.abort.signal)
+    const coming = this.#begin(place, key, { from, to, ahead, signal: request.abort.signal })
     for (let i = from; i < to; i++) {
       const name = blockKey(key, i)
-      const bytes = coming.then((all) => {
-        const at = (i - from) * BLOCK_BYTES
-        return this.#verified(place.entry, name, i, all.subarray(at, at + BLOCK_BYTES))
-      })
-      const held: Held = { bytes, request, waiting: 0, ahead }
+      const bytes = coming.then((blocks) => must(blocks[i - from], 'A block of those obtained'))
+      const held: Held = { bytes, request, waiting: 0, ahead, since: this.#wished }
       if (ahead) this.#aheadBytes += BLOCK_BYTES
       this.#held.set(name, held)
       // Who waits for it hears of a failure; who comes later asks anew.
@@ -194,28 +233,82 @@ export class Blocks {
     }
   }
 
+  /** Takes blocks `[from, to)` from the cache, and begins to fetch what it has not. */
+  async #begin(
+    place: SegmentPlace,
+    key: string,
+    {
+      from,
+      to,
+      ahead,
+      signal,
+    }: {
+      readonly from: number
+      readonly to: number
+      readonly ahead: boolean
+      readonly signal: AbortSignal
+    },
+  ): Promise<readonly Promise<Uint8Array>[]> {
+    const found: (Uint8Array | null)[] = []
+    for (let i = from; i < to; i++) found.push(await this.#cached(place.entry, blockKey(key, i), i))
+    const blocks: Promise<Uint8Array>[] = []
+    while (blocks.length < found.length) {
+      const first = blocks.length
+      const cached = found[first] ?? null
+      if (cached !== null) {
+        blocks.push(Promise.resolve(cached))
+        continue
+      }
+      let end = first
+      while (end < found.length && found[end] === null) end++
+      const fetched = this.#get(place, key, { from: from + first, to: from + end, signal })
+      for (let i = first; i < end; i++) {
+        const block = fetched.then((all) => {
+          const at = (i - first) * BLOCK_BYTES
+          const bytes = all.subarray(at, at + BLOCK_BYTES)
+          return this.#verified(place.entry, key, from + i, { bytes, ahead })
+        })
+        blocks.push(block)
+      }
+    }
+    return blocks
+  }
+
+  /** A block as the cache has it; null when it has none that is sound. */
+  async #cached(entry: SegmentEntry, name: string, i: number): Promise<Uint8Array | null> {
+    const { cache } = this.#deps
+    const bytes = cache === null ? null : await cache.get(name)
+    return bytes !== null && (await this.#isSound(entry, i, bytes)) ? bytes : null
+  }
+
+  /** The block if it is what was archived. What is read ahead passes by memory's cache. */
   async #verified(
     entry: SegmentEntry,
-    name: string,
+    key: string,
     i: number,
-    block: Uint8Array,
+    { bytes, ahead }: { readonly bytes: Uint8Array; readonly ahead: boolean },
   ): Promise<Uint8Array> {
-    if (!(await this.#isSound(entry, i, block))) {
+    const name = blockKey(key, i)
+    if (!(await this.#isSound(entry, i, bytes))) {
       throw new OperatingError(
         'corrupt',
         `Cannot use ${name}: its bytes (from ${i * BLOCK_BYTES} on) are not what was archived`,
       )
     }
-    this.#deps.cache?.put(name, block)
-    return block
+    const { cache } = this.#deps
+    if (ahead && cache?.putPassing !== undefined) cache.putPassing(name, bytes)
+    else cache?.put(name, bytes)
+    return bytes
   }
 
   async #get(
     { store, entry }: SegmentPlace,
     key: string,
-    from: number,
-    to: number,
-    signal: AbortSignal,
+    {
+      from,
+      to,
+      signal,
+    }: { readonly from: number; readonly to: number; readonly signal: AbortSignal },
   ): Promise<Uint8Array> {
     const range = { from: from * BLOCK_BYTES, to: Math.min(to * BLOCK_BYTES, entry.dataLength) }
     const release = await this.#deps.lane.acquire(range.to - range.from, signal)
@@ -242,11 +335,12 @@ export class Blocks {
   }
 }
 
+const readerHasGone = (): OperatingError => new OperatingError('closed', 'The reader has gone')
+
 /** `work`, or `closed` as soon as `signal` is aborted. */
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const stop = (): void => reject(new OperatingError('closed', 'The reader has gone'))
-    if (signal.aborted) return stop()
+    const stop = (): void => reject(readerHasGone())
     signal.addEventListener('abort', stop, { once: true })
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
   })

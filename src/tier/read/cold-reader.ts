@@ -50,28 +50,55 @@ export class ColdReader {
 
   /**
    * Whole batches from the one that holds `from`, all of one segment. Empty when the archive ends
-   * before. Throws `absent` when retention has removed it meanwhile, and as Blocks.read() does.
+   * before; what compaction has removed on the way there is stepped over all the same. Throws
+   * `absent` when retention has removed it meanwhile, and as Blocks.read() does.
    */
   async read(from: Offset, limits: ColdLimits): Promise<LogRead> {
-    const place = await this.#place(from)
-    if (place === null) return { parts: [], bytes: 0, nextOffset: from, release: nothing }
-    const { entry } = place
-    const known = this.#readahead.position(entry, from)
-    const first =
-      known >= 0 ? Math.floor(known / BLOCK_BYTES) : entry.blocks.floor(delta(entry, from))
-    const start = known >= 0 ? known : entry.blocks.startAt(first)
-    assert(start >= 0, 'A batch begins in the block that is read from')
-    const last = lastBlock(entry, first, start, limits.maxBytes)
-    this.#readahead.before(place, from, first, last + 1)
-    const blocks = await this.#deps.blocks.read(place, first, last + 1, limits.signal)
-    const read = collect(new BatchWalk(blocks, first), start, from, limits)
-    if (read.bytes > 0) {
-      const sequential = known >= 0 || this.#readahead.knows(from)
-      const following =
-        sequential || read.nextOffset >= entry.end ? await this.#following(entry) : []
-      this.#readahead.after(place, following, from, read)
+    let at = from
+    for (;;) {
+      const place = await this.#place(at)
+      if (place === null) return { parts: [], bytes: 0, nextOffset: at, release: nothing }
+      const read = await this.#readOne(place, at, limits)
+      if (read === null) {
+        at = place.entry.end
+        continue
+      }
+      const { parts, bytes, nextOffset } = read
+      if (bytes > 0) await this.#readAhead(place, at, read)
+      return { parts, bytes, nextOffset, release: nothing }
     }
-    return { parts: read.parts, bytes: read.bytes, nextOffset: read.nextOffset, release: nothing }
+  }
+
+  /** What one segment has from `from` on; null when its last batch ends at or below. */
+  async #readOne(
+    place: SegmentPlace,
+    from: Offset,
+    limits: ColdLimits,
+  ): Promise<ColdBatches | null> {
+    const { entry } = place
+    const { blocks, dataLength } = entry
+    if (dataLength === 0) return null
+    const known = this.#readahead.position(entry, from)
+    let start = known >= 0 ? known : blocks.startAt(blocks.floor(delta(entry, from)))
+    assert(start >= 0, 'A batch begins in the block that is read from')
+    // More than one turn only where compaction has removed all that a block's last batches had.
+    while (start < dataLength) {
+      const first = Math.floor(start / BLOCK_BYTES)
+      const last = lastBlock(entry, first, start, limits.maxBytes)
+      const bytes = await this.#deps.blocks.read(place, first, last + 1, limits.signal)
+      const read = collect(new BatchWalk(bytes, first), start, from, limits)
+      if (read !== null) return read
+      start = blocks.startBehind(first, dataLength)
+    }
+    return null
+  }
+
+  /** Reads ahead of whoever has read `read`, if it goes on where somebody has stopped. */
+  async #readAhead(place: SegmentPlace, from: Offset, read: ColdBatches): Promise<void> {
+    const { entry } = place
+    const isNeeded = this.#readahead.knows(from) || read.nextOffset >= entry.end
+    const following = isNeeded ? await this.#following(entry) : []
+    this.#readahead.after(place, following, from, read)
   }
 
   /** The segment that holds `at` and where it lies; null behind the archive's end. */
@@ -86,8 +113,18 @@ export class ColdReader {
     return this.placeOf(entry)
   }
 
-  /** The segments behind `entry` that may be worth to read ahead. */
+  /** The segments behind `entry` that may be worth to read ahead, as far as they can be told. */
   async #following(entry: SegmentEntry): Promise<SegmentPlace[]> {
+    try {
+      return await this.#located(entry)
+    } catch (error) {
+      // What was read is sound all the same; whoever asks for what follows will hear of it.
+      if (error instanceof OperatingError) return []
+      throw error
+    }
+  }
+
+  async #located(entry: SegmentEntry): Promise<SegmentPlace[]> {
     const manifest = await this.#deps.manifest()
     const end = archiveEnd(manifest)
     const places: SegmentPlace[] = []
@@ -121,10 +158,19 @@ function lastBlock(entry: SegmentEntry, first: number, start: number, maxBytes: 
   return Math.floor((Math.max(whole, wanted) - 1) / BLOCK_BYTES)
 }
 
-/** Whole batches from the one that holds `from`, at `start` or behind it. */
-function collect(walk: BatchWalk, start: number, from: Offset, limits: ReadLimits): ColdBatches {
+/**
+ * Whole batches from the one that holds `from`, at `start` or behind it; null when all that there
+ * are end below.
+ */
+function collect(
+  walk: BatchWalk,
+  start: number,
+  from: Offset,
+  limits: ReadLimits,
+): ColdBatches | null {
   let more = walk.seek(start)
   while (more && walk.endOffset <= from) more = walk.next()
+  if (!more) return null
   const begin = walk.position
   let end = begin
   let nextOffset = from
@@ -135,5 +181,11 @@ function collect(walk: BatchWalk, start: number, from: Offset, limits: ReadLimit
     nextOffset = walk.endOffset
     more = walk.next()
   }
-  return { parts: walk.views(begin, end), bytes: end - begin, nextOffset, endPosition: end }
+  return {
+    parts: walk.views(begin, end),
+    bytes: end - begin,
+    nextOffset,
+    endPosition: end,
+    rest: walk.blocksFrom(end),
+  }
 }

@@ -80,7 +80,7 @@ export class SharedSource implements ObjectSource {
   forAttempt(signal: AbortSignal): ObjectSource {
     const read = (from: number, to: number): Promise<Uint8Array> =>
       signal.aborted ? Promise.reject(givenUp(from)) : this.read(from, to)
-    return { size: this.size, read }
+    return { size: this.size, read, recycle: (bytes) => this.recycle(bytes) }
   }
 
   /** Bytes `[from, to)`. Throws `closed` once the source has ended. */
@@ -94,6 +94,10 @@ export class SharedSource implements ObjectSource {
       assert(this.#reading >= 0, 'A read ends once')
       if (this.#reading === 0) for (const resolve of this.#quiet.splice(0)) resolve()
     }
+  }
+
+  recycle(bytes: Uint8Array): void {
+    this.#source.recycle?.(bytes)
   }
 
   /** Lets no read begin any more. */

@@ -18,6 +18,7 @@ import { trimmed, withLineage, withMerged, withSegments } from '../manifest/chan
 import type { SegmentEntry } from '../manifest/entry.ts'
 import { archiveBase, archiveEnd, type Manifest } from '../manifest/manifest.ts'
 import { SharedSource } from '../store/attempt.ts'
+import type { PartMemory } from './part-memory.ts'
 import { hex, type PartitionArchive } from './partition-archive.ts'
 import { mergeSegments, planMerge, type MergePlan } from './merger.ts'
 import { planUpload } from './plan.ts'
@@ -30,6 +31,8 @@ export interface UploaderDeps {
   readonly store: ObjectStore
   /** Bounds how many objects of all partitions are on their way at the same time. */
   readonly slots: Semaphore
+  /** For segments on their way, of all partitions. */
+  readonly memory: PartMemory
 }
 
 /** What one step has moved. */
@@ -127,10 +130,10 @@ export class Uploader {
   }
 
   async #upload(segment: Segment, base: Offset): Promise<SegmentEntry> {
-    const { crypto, disk } = this.#deps
+    const { crypto, disk, memory } = this.#deps
     const file = await disk.open(segment.path, { mode: 'read', direct: true })
     try {
-      return await this.#put(await SegmentObject.open(crypto, file), base)
+      return await this.#put(await SegmentObject.open(crypto, file, memory), base)
     } finally {
       await file.close()
     }

@@ -1,8 +1,8 @@
 // Sealed segments in memory for the tests of uploads and reads: large enough for several blocks,
 // with batches of any size, each with true headers and CRCs.
-import { leaderEpoch, offset } from '../../../src/base/units.ts'
+import { MiB, leaderEpoch, offset } from '../../../src/base/units.ts'
 import { sealTrailer, type CompactedRange } from '../../../src/log/segment/sealed-segment.ts'
-import { crypto, joined, makeBatch } from '../../log/batches.ts'
+import { crypto, filler, joined, makeBatch } from '../../log/batches.ts'
 import { emptyParts } from '../../log/segments.ts'
 
 /** A batch to make: bytes behind its header, offsets it has, offsets left out before it. */
@@ -22,6 +22,14 @@ export interface SegmentFile {
   readonly end: number
 }
 
+const NOISE = filler(4 * MiB, 99)
+
+/** Bytes that look like nothing, and are others from batch to batch. */
+function noise(size: number, seed: number): Uint8Array {
+  const from = (seed * 7_919) % (NOISE.length - size)
+  return NOISE.subarray(from, from + size)
+}
+
 /** The file of a sealed segment from `base` on; gaps or a later end make it a compacted one. */
 export function sealedFile(
   base: number,
@@ -33,7 +41,8 @@ export function sealedFile(
   let next = base
   const batches = plans.map(({ size, count = 1, gap = 0, time }) => {
     next += gap
-    const batch = makeBatch({ base: next, count, size, epoch: 3, time: time ?? 10_000 + next })
+    const payload = noise(size, next)
+    const batch = makeBatch({ base: next, count, payload, epoch: 3, time: time ?? 10_000 + next })
     parts.builder.append(batch, 0, batch.length)
     next += count
     return batch

@@ -2,28 +2,30 @@
 // and with the metadata and the groups' offsets, of which a snapshot goes to the bucket whenever
 // they have changed. Which life of the cluster this is, as the bucket has it, is remembered on
 // disk.
-import { OperatingError } from '../base/errors.ts'
-import { offset } from '../base/units.ts'
-import type { ClusterImage } from '../cluster/image.ts'
-import { encodeSnapshot } from '../cluster/snapshot.ts'
-import type { Settings } from '../config/settings.ts'
-import type { GroupCoordinator } from '../group/coordinator.ts'
-import { encodeRecord } from '../group/records.ts'
-import { Rounds } from '../log/retention/rounds.ts'
-import type { Disk } from '../ports/disk.ts'
-import type { ObjectStore } from '../ports/object-store.ts'
-import { Scrubber } from '../tier/audit/scrubber.ts'
-import { RemovedTopics } from '../tier/bucket/removed-topics.ts'
-import { checkOwner, claimBucket, readOwner } from '../tier/bucket/claim.ts'
-import { Supervisor } from '../flow/supervisor.ts'
-import type { BlockCache } from '../tier/cache/blocks.ts'
-import { CacheMetrics } from '../tier/cache/cache-metrics.ts'
-import { openDiskBlocks } from '../tier/cache/disk-blocks.ts'
-import { LayeredBlocks } from '../tier/cache/layered-blocks.ts'
-import { MemoryBlocks } from '../tier/cache/memory-blocks.ts'
-import { putSnapshot } from '../tier/bucket/snapshot.ts'
-import { Tier, type TierDeps, type TieredPartition } from '../tier/tier.ts'
-import type { Partitions } from './partitions.ts'
+import { OperatingError } from '../../base/errors.ts'
+import { offset } from '../../base/units.ts'
+import type { ClusterImage } from '../../cluster/image.ts'
+import { encodeSnapshot } from '../../cluster/snapshot.ts'
+import type { Settings } from '../../config/settings.ts'
+import type { GroupCoordinator } from '../../group/coordinator.ts'
+import { encodeRecord } from '../../group/records.ts'
+import { Rounds } from '../../log/retention/rounds.ts'
+import type { Disk } from '../../ports/disk.ts'
+import type { ObjectStore } from '../../ports/object-store.ts'
+import { Scrubber } from '../../tier/audit/scrubber.ts'
+import { RemovedTopics } from '../../tier/bucket/removed-topics.ts'
+import { checkOwner, claimBucket, readOwner } from '../../tier/bucket/claim.ts'
+import { Supervisor } from '../../flow/supervisor.ts'
+import type { BlockCache } from '../../tier/cache/blocks.ts'
+import { CacheMetrics } from '../../tier/cache/cache-metrics.ts'
+import { openDiskBlocks } from '../../tier/cache/disk-blocks.ts'
+import { LayeredBlocks } from '../../tier/cache/layered-blocks.ts'
+import { MemoryBlocks } from '../../tier/cache/memory-blocks.ts'
+import { putSnapshot } from '../../tier/bucket/snapshot.ts'
+import { Tier, type TierDeps, type TieredPartition } from '../../tier/tier.ts'
+import type { Manifest } from '../../tier/manifest/manifest.ts'
+import type { Partitions } from '../partitions.ts'
+import { registerCosts } from './costs.ts'
 
 const LIFE_FILE = 'store-life'
 const LIFE_BYTES = 32
@@ -120,6 +122,11 @@ export class Tiering {
       },
     )
     this.#rounds.start()
+    registerCosts(this.#ports.telemetry, {
+      meter: this.tier.meter,
+      image: () => sources.image(),
+      manifests: () => knownManifests(partitions),
+    })
     this.tier.start(() => tieredPartitions(partitions))
     const values = this.#settings.broker
     const { telemetry } = this.#ports
@@ -215,6 +222,14 @@ function* tieredPartitions(partitions: Partitions): Generator<TieredPartition> {
       return offset(Math.min(highWatermark, lastStable))
     }
     yield { tier, limit }
+  }
+}
+
+/** Manifests of the partitions led here, as far as they are known. */
+function* knownManifests(partitions: Partitions): Generator<Manifest> {
+  for (const { tier } of partitions.open()) {
+    const manifest = tier?.manifest ?? null
+    if (manifest !== null) yield manifest
   }
 }
 
