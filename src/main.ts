@@ -8,9 +8,11 @@
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
+import { openObjectStore } from '../adapters/object-store/open.ts'
 import { UsageError } from './base/errors.ts'
 import { GiB } from './base/units.ts'
 import { Broker } from './broker/broker.ts'
+import type { Restored } from './broker/tier/restore.ts'
 import type { BrokerSettings } from './config/broker-values.ts'
 import { loadSettings } from './config/load.ts'
 import type { ObjectStore } from './ports/object-store.ts'
@@ -45,6 +47,8 @@ export interface StartBrokerOptions {
   readonly nodeId?: number
   readonly clusterId?: string
   readonly rack?: string
+  /** URL of the object store; `file://` inside the data directory if absent. */
+  readonly store?: string
   /** Settings by name, as with `--set`. */
   readonly settings?: Readonly<Record<string, string>>
   readonly configFile?: string
@@ -86,7 +90,7 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Run
       crypto: createCrypto(),
       compression: createCompression(),
       telemetry,
-      store: await openStore(values, options.memory === true),
+      store: await openStore(values, options),
     },
     {
       settings,
@@ -131,14 +135,31 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Run
 }
 
 /** The object store of the settings; inside the data directory if they name none. */
-async function openStore(values: BrokerSettings, inMemory: boolean): Promise<ObjectStore | null> {
+async function openStore(
+  values: BrokerSettings,
+  { memory, environment }: StartBrokerOptions,
+): Promise<ObjectStore | null> {
   if (!values.usesStore) return null
-  if (inMemory && values.storeUrl === null) {
-    const { openMemoryStore } = await import('../adapters/object-store/memory.ts')
-    return openMemoryStore()
+  const embedded = memory === true ? 'memory:' : `file://${path.resolve(values.dataDir, 'store')}`
+  return openObjectStore(values.storeUrl ?? embedded, environment ?? {})
+}
+
+/** Builds the data directory of a broker from what a bucket has; see restore.ts. */
+export async function restoreInto(
+  store: ObjectStore,
+  options: { readonly dataDir: string; readonly nodeId: number },
+  told: (sentence: string) => void,
+): Promise<Restored> {
+  const { restoreCluster } = await import('./broker/tier/restore.ts')
+  const disk = await openDisk(path.resolve(options.dataDir))
+  const settings = new Settings(new Map([['node.id', String(options.nodeId)]]))
+  const ports = { clock: createClock(), crypto: createCrypto(), compression: createCompression() }
+  const telemetry = createTelemetry({ level: 'warn', processMetrics: false })
+  try {
+    return await restoreCluster({ ...ports, telemetry, disk, store }, settings, told)
+  } finally {
+    telemetry.close()
   }
-  const { openLocalStore } = await import('../adapters/object-store/local.ts')
-  return openLocalStore(path.resolve(values.dataDir, 'store'))
 }
 
 /** The settings of a process: defaults, file, environment, then what the caller said. */
@@ -160,6 +181,7 @@ async function settingsOf(options: StartBrokerOptions): Promise<Settings> {
   add('node.id', options.nodeId)
   add('cluster.id', options.clusterId)
   add('broker.rack', options.rack)
+  add('store.url', options.store)
   for (const [name, value] of Object.entries(options.settings ?? {})) add(name, value)
   const loaded = loadSettings({
     ...(options.configFile === undefined ? {} : { file: await readConfig(options.configFile) }),

@@ -38,6 +38,7 @@ describe('README.md', () => {
       const unused = () => Promise.reject(new Error('help starts nothing'))
       const services = {
         ...{ startBroker: unused, explainConfig: unused, recordTools: unused, decoders: unused },
+        tier: unused,
       }
       const { code, out } = await runCli(words, { services })
       expect(code, words.join(' ')).toBe(0)

@@ -34,7 +34,7 @@ import { Partitions } from './partitions.ts'
 import { ProducePath } from './kafka/produce-path.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { ResponseMemory } from './kafka/response-memory.ts'
-import { Tiering } from './tiering.ts'
+import { Tiering } from './tier/tiering.ts'
 import { OFFSETS_TOPIC, TopicCreator } from './topic-creator.ts'
 import { Upkeep } from './upkeep.ts'
 import { ListenerView } from './topic-view.ts'
@@ -179,7 +179,7 @@ export class Broker {
     )
     this.#store = store
     const background = (name: string, work: Promise<void>): void => this.#background(name, work)
-    this.#tiering = Tiering.open(this.#ports, settings, directory.clusterId, background)
+    this.#tiering = await Tiering.open(this.#ports, settings, directory.clusterId, background)
     const partitions = new Partitions({
       store,
       tier: this.#tiering?.tier ?? null,
@@ -295,6 +295,7 @@ export class Broker {
           clock,
           memory: answers,
           bytesMax: values.fetchBytesMax,
+          archivedWaitMs: () => this.#options.settings.broker.archivedFetchMaxWaitMs,
           metrics: requests('fetch'),
           reach: (id, advertised) => {
             const image = this.#metadata?.image()
@@ -329,6 +330,9 @@ export class Broker {
     for (const record of records) {
       if (record.kind === 'removeTopic') {
         const name = before.topicById(record.topicId)?.name
+        if (partitions.wasTiered(before, record.topicId)) {
+          this.#tiering?.topicRemoved(record.topicId)
+        }
         this.#background('remove topic', partitions.topicRemoved(record.topicId))
         if (name !== undefined) this.#groups?.topicsDeleted(new Set([name]))
       } else if (record.kind === 'config' && record.owner === 'topic') {

@@ -239,6 +239,16 @@ export class Partitions {
     }
   }
 
+  /** Whether the bucket may have something of a topic, as it stood in `image`. */
+  wasTiered(image: ClusterImage, topicId: string): boolean {
+    const topic = image.topicById(topicId)
+    if (topic === undefined) return false
+    const isOpen = this.#topics
+      .get(topicId)
+      ?.leaders.some((leader) => (leader?.tier ?? null) !== null)
+    return isOpen === true || this.#deps.settings.topic(topic.configs).isArchiving
+  }
+
   /** A topic was removed: its leaders resign and its files go. */
   async topicRemoved(topicId: string): Promise<void> {
     const topic = this.#topics.get(topicId)

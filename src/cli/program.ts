@@ -49,6 +49,10 @@ const loaders: Readonly<Record<string, Loader>> = {
     if (decoders === undefined) return null
     return (await import('./commands/dump.ts')).dumpCommand(io, decoders)
   },
+  tier: async (io, { tier }) => {
+    if (tier === undefined) return null
+    return (await import('./commands/tier/tier.ts')).tierCommand(io, tier)
+  },
   config: async (io, { explainConfig }) => {
     if (explainConfig === undefined) return null
     return (await import('./commands/config.ts')).configCommand(io, explainConfig)

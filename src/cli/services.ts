@@ -1,7 +1,10 @@
 // What the command line needs from the rest of the program, as shapes: a broker to start, settings
 // to explain, decoders of our files. The entry point wires them; a command whose service is
 // absent is not listed, so that the help never names what does not work.
+import type { Restored } from '../broker/tier/restore.ts'
 import type { ExplainedSetting } from '../config/explain.ts'
+import type { Crypto } from '../ports/crypto.ts'
+import type { ObjectStore } from '../ports/object-store.ts'
 import type { RecordTools } from '../record/section.ts'
 import type { HostPort } from './values.ts'
 
@@ -62,6 +65,19 @@ export interface FileDecoder {
   dump(path: string, options: DumpOptions): AsyncIterable<DumpRow>
 }
 
+/** What the commands on object stores work with. */
+export interface TierTools {
+  readonly crypto: Crypto
+  /** Opens a store by its URL. Throws UsageError or `refused` with a sentence. */
+  openStore(url: string): Promise<ObjectStore>
+  /** Builds a data directory from a bucket; `told` hears what was skipped. */
+  restore(
+    store: ObjectStore,
+    into: { readonly dataDir: string; readonly nodeId: number },
+    told: (sentence: string) => void,
+  ): Promise<Restored>
+}
+
 /** What the entry point wires. */
 export interface Services {
   startBroker?(options: StartOptions): Promise<RunningBroker>
@@ -69,6 +85,7 @@ export interface Services {
     readonly configFile?: string
     readonly settings: Readonly<Record<string, string>>
   }): Promise<readonly ExplainedSetting[]>
+  tier?(): Promise<TierTools>
   decoders?(): Promise<readonly FileDecoder[]>
   /** Checksums and codecs of the platform, for commands that make or read record batches. */
   recordTools?(): Promise<RecordTools>

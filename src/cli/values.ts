@@ -93,3 +93,37 @@ export function oneOf<const Word extends string>(
   if (found === undefined) throw new UsageError(`${name} takes ${words.join(', ')}; not '${text}'`)
   return found
 }
+
+const BYTES: Readonly<Record<string, number>> = {
+  '': 1,
+  K: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+}
+
+/** A number of bytes: `500`, `10MB`, `1.5GiB`. A trailing `/s` is allowed where it is a rate. */
+export function byteCount(text: string, name: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?(?:\/s)?$/i.exec(text)
+  const unit = match?.[2] ?? ''
+  const scale = BYTES[unit.charAt(0).toUpperCase() + unit.substring(1).toLowerCase()]
+  if (match === null || scale === undefined) {
+    throw new UsageError(`${name} takes a number of bytes such as 10MB or 1GiB, not '${text}'`)
+  }
+  return Number(match[1]) * scale
+}
+
+/** A length of time: `90s`, `15m`, `12h`, `30d`, `1y`. In milliseconds. */
+export function duration(text: string, name: string): number {
+  const match = /^(\d+(?:\.\d+)?)(s|m|h|d|y)$/.exec(text)
+  const unit = match?.[2] ?? ''
+  const unitMs = unit === 'y' ? 365 * 86_400_000 : UNIT_MS[unit]
+  if (match === null || unitMs === undefined) {
+    throw new UsageError(`${name} takes a length of time such as 12h, 30d or 1y, not '${text}'`)
+  }
+  return Number(match[1]) * unitMs
+}

@@ -1,6 +1,6 @@
 // What the commands use of the rest of the program, loaded when a command asks for it. The only
 // file of the command line that knows which platform it runs on and where settings come from.
-import { readFile } from 'node:fs/promises'
+import { access as accessFile, readFile } from 'node:fs/promises'
 import { OperatingError, UsageError } from '../base/errors.ts'
 import type { Services } from './services.ts'
 
@@ -8,12 +8,9 @@ import type { Services } from './services.ts'
 export const services: Services = {
   startBroker: async (options) => {
     const { startBroker } = await import('../main.ts')
-    const { settings, cores, peers, internal, store, ...rest } = options
+    const { settings, cores, peers, internal, ...rest } = options
     if ((cores ?? 1) > 1 || (peers ?? []).length > 0 || internal !== undefined) {
       throw new UsageError('This version runs one broker: leave out --cores, --peer and --internal')
-    }
-    if (store !== undefined) {
-      throw new UsageError('This version has no object store yet: leave out --store')
     }
     const configFile = rest.configFile ?? process.env['STRATALOG_CONFIG']
     return startBroker({
@@ -23,6 +20,21 @@ export const services: Services = {
       logLevel: 'info',
       ...(configFile === undefined ? {} : { configFile }),
     })
+  },
+
+  tier: async () => {
+    const { openObjectStore } = await import('../../adapters/object-store/open.ts')
+    const { createCrypto } = await import('../platform/crypto.ts')
+    const { restoreInto } = await import('../main.ts')
+    return {
+      crypto: createCrypto(),
+      openStore: async (url) => {
+        // A broker makes its directory; who looks at one that is not there has mistyped it.
+        if (url.startsWith('file:')) await access(new URL(url))
+        return openObjectStore(url, process.env)
+      },
+      restore: restoreInto,
+    }
   },
 
   recordTools: async () => {
@@ -62,4 +74,12 @@ async function readSettings(
     throw new OperatingError('absent', `Cannot read settings from ${path}: ${code}`, cause)
   }
   return { path, content: parseSettings({ path, text }) }
+}
+
+async function access(url: URL): Promise<void> {
+  try {
+    await accessFile(url)
+  } catch (cause) {
+    throw new OperatingError('absent', `Cannot open ${url.href}: there is no such directory`, cause)
+  }
 }

@@ -132,16 +132,32 @@ const network: readonly Setting[] = [
 
 const tier: readonly Setting[] = [
   boolean('remote.log.storage.system.enable', 'true', 'Whether the object store is used at all.'),
+  int('remote.fetch.max.wait.ms', 500, 'How long a fetch waits for archived records.', {
+    min: 1,
+    dynamic: true,
+  }),
   long('tier.check.interval.ms', 1_000, 'How often sealed segments to archive are sought.', {
     min: 10,
   }),
   long('tier.delete.grace.ms', 300_000, 'How long an object stays that is named no more.', {
     min: 0,
   }),
+  long('tier.scrub.interval.ms', 86_400_000, 'How often all archived objects are looked at.', {
+    min: 10,
+  }),
+  long('tier.scrub.bytes.per.second', MiB, 'Archived bytes verified in a second; 0 for none.', {
+    min: 0,
+  }),
   long('tier.snapshot.interval.ms', 60_000, 'How often changed topics and offsets are archived.', {
     min: 10,
   }),
   int('tier.uploads.max', 4, 'Segments that are uploaded at the same time.', { min: 1, max: 64 }),
+  long('tier.cache.bytes', 1024 * MiB, 'Disk for archived blocks that were read; 0 for none.', {
+    min: 0,
+  }),
+  long('tier.cache.memory.bytes', 16 * MiB, 'Memory for archived blocks that were read.', {
+    min: MiB,
+  }),
   long('tier.read.bytes', 32 * MiB, 'Memory for archived bytes on their way, and read ahead.', {
     min: 4 * MiB,
     max: 4096 * MiB,

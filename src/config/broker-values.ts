@@ -64,10 +64,15 @@ export interface BrokerSettings {
   readonly offsetsRetentionCheckMs: number
   readonly offsetsCommitTimeoutMs: number
   readonly usesStore: boolean
+  readonly archivedFetchMaxWaitMs: number
   readonly tierCheckMs: number
   readonly tierGraceMs: number
+  readonly tierScrubMs: number
+  readonly tierScrubBytesPerSecond: number
   readonly tierSnapshotMs: number
   readonly tierUploadsMax: number
+  readonly tierCacheBytes: number
+  readonly tierCacheMemoryBytes: number
   readonly tierReadBytesMax: number
   readonly retentionCheckMs: number
   readonly isCompactionEnabled: boolean
@@ -146,10 +151,15 @@ export const brokerValues = (optional: (name: string) => string | null): BrokerS
     offsetsRetentionCheckMs: number('offsets.retention.check.interval.ms'),
     offsetsCommitTimeoutMs: number('offsets.commit.timeout.ms'),
     usesStore: boolean('remote.log.storage.system.enable'),
+    archivedFetchMaxWaitMs: number('remote.fetch.max.wait.ms'),
     tierCheckMs: number('tier.check.interval.ms'),
     tierGraceMs: number('tier.delete.grace.ms'),
+    tierScrubMs: number('tier.scrub.interval.ms'),
+    tierScrubBytesPerSecond: number('tier.scrub.bytes.per.second'),
     tierSnapshotMs: number('tier.snapshot.interval.ms'),
     tierUploadsMax: number('tier.uploads.max'),
+    tierCacheBytes: number('tier.cache.bytes'),
+    tierCacheMemoryBytes: number('tier.cache.memory.bytes'),
     tierReadBytesMax: number('tier.read.bytes'),
     retentionCheckMs: number('log.retention.check.interval.ms'),
     isCompactionEnabled: boolean('log.cleaner.enable'),

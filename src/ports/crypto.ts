@@ -10,8 +10,8 @@ export interface Crypto {
   /** SHA-256, 32 bytes. */
   sha256(bytes: Uint8Array): Uint8Array
   /**
-   * The same of a large piece, on another thread where there is one: a MiB takes half a
-   * millisecond, which clients need not wait for. The bytes must not change until it settles.
+   * The same of a large piece, such that clients hardly notice: a MiB takes most of a millisecond.
+   * The bytes must not change until it settles.
    */
   digest(bytes: Uint8Array): Promise<Uint8Array>
   /** `count` unpredictable bytes. */

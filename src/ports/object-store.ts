@@ -31,6 +31,11 @@ export interface ObjectSource {
   readonly size: number
   /** Bytes `[from, to)`. */
   read(from: number, to: number): Promise<Uint8Array>
+  /**
+   * Takes back what a read gave, once nobody will look at it any more: only after a request with
+   * it was answered. A store need not, and a source need not care.
+   */
+  recycle?(bytes: Uint8Array): void
 }
 
 /** How an operation may be ended early. */

@@ -6,6 +6,7 @@
 //   leading ──▶ resigned (deleted, or another broker leads: all waiters get NOT_LEADER)
 import { assert } from '../base/assert.ts'
 import { ErrorCode } from '../base/error-codes.ts'
+import { OperatingError } from '../base/errors.ts'
 import type { LeaderEpoch, Offset } from '../base/units.ts'
 import { offset } from '../base/units.ts'
 import type { Lineage } from '../log/state/lineage.ts'
@@ -363,7 +364,9 @@ export class Leader implements Partition, LogListener {
   #readFailure(error: unknown, from: Offset): ReadOutcome {
     // A segment that retention dropped while it was being read is simply out of range now.
     if (from < this.log.logStart) return failedRead(ErrorCode.OFFSET_OUT_OF_RANGE, from)
-    this.#store.reportReadError(error)
+    // Nobody waits for it any more.
+    const isGone = error instanceof OperatingError && error.kind === 'closed'
+    if (!isGone) this.#store.reportReadError(error)
     return failedRead(ErrorCode.KAFKA_STORAGE_ERROR, from)
   }
 

@@ -4,6 +4,7 @@
 //
 //   cluster.json                                      who the bucket belongs to
 //   meta/<sequence>-<nonce>.snap                      metadata snapshots, the newest wins
+//   gone/<topicId>                                    the topic was deleted, its objects go
 //   <xx>/<topicId>/<partition>/head                   manifest, the only object that is replaced
 //   <xx>/<topicId>/<partition>/page/<base>-<end>-<t0>-<t1>-<hash>
 //   <xx>/<topicId>/<partition>/seg/<base>-<epoch>-<nonce>.seg
@@ -15,6 +16,12 @@ import { offset, type Offset } from '../base/units.ts'
 export const CLUSTER_KEY = 'cluster.json'
 /** What all metadata snapshots begin with. */
 export const META_PREFIX = 'meta/'
+
+/** What the markers of deleted topics begin with. */
+export const GONE_PREFIX = 'gone/'
+
+/** Key of the marker that says that a topic was deleted. */
+export const goneKey = (topicId: string): string => `${GONE_PREFIX}${topicId}`
 
 /** Which partition's objects are meant. */
 export interface ArchiveIdentity {
@@ -46,7 +53,7 @@ export interface PageName {
   readonly hash: string
 }
 
-/** Key of a page. The same content has the same key. */
+/** Key of a page. */
 export const pageKey = (identity: ArchiveIdentity, page: PageName): string =>
   `${partitionPrefix(identity)}page/${padded(page.base)}-${padded(page.end)}` +
   `-${Math.max(page.minTimestamp, 0)}-${Math.max(page.maxTimestamp, 0)}-${page.hash}`

@@ -5,25 +5,34 @@
 // this process.
 import type { Offset } from '../base/units.ts'
 import { OperatingError } from '../base/errors.ts'
-import { partitionDirectory } from '../log/log-host.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { AbortedSpan } from '../log/state/aborted.ts'
 import { Lineage } from '../log/state/lineage.ts'
 import type { LogRead } from '../log/cache/log-read.ts'
 import type { FoundRecord } from '../log/timestamp-search.ts'
 import type { RecordTools } from '../record/section.ts'
-import type { ArchiveIdentity } from './keys.ts'
+import { auditObject } from './audit/audit-object.ts'
+import { auditPartition, type AuditFinding, type AuditPorts } from './audit/audit-partition.ts'
+import { Orphans } from './audit/orphans.ts'
+import type { AuditedBytes } from './audit/scrubber.ts'
+import { readCopy, saveCopy } from './bucket/manifest-copy.ts'
+import { partitionPrefix } from './keys.ts'
 import { lineageOf } from './manifest/change.ts'
-import { encodeHead } from './manifest/head.ts'
-import type { Manifest } from './manifest/manifest.ts'
+import type { SegmentEntry } from './manifest/entry.ts'
+import { archiveEnd, type Manifest } from './manifest/manifest.ts'
+import { placeKey } from './read/blocks.ts'
+import { locateOffset } from './read/locate.ts'
 import { AbortedLists } from './read/aborted.ts'
 import { ColdReader, type ColdLimits } from './read/cold-reader.ts'
 import { findArchivedTime, newestArchivedMs } from './read/time-search.ts'
 import { expiredTo } from './upload/expiry.ts'
 import { Garbage } from './upload/garbage.ts'
-import { PartitionArchive, readHead, type ArchiveOwner } from './upload/partition-archive.ts'
+import { PartitionArchive, type ArchiveOwner } from './upload/partition-archive.ts'
 import { Uploader, endOf, type Uploaded } from './upload/uploader.ts'
 import type { TierParts } from './tier-parts.ts'
+
+/** An upload that was begun longer ago is given up: clocks may differ, but not by days. */
+const UPLOAD_MS_MAX = 2 * 86_400_000
 
 /** The archive of a partition that is led here. */
 export class PartitionTier {
@@ -34,16 +43,17 @@ export class PartitionTier {
   readonly #aborted: AbortedLists
   readonly #uploader: Uploader
   readonly #garbage: Garbage
+  readonly #orphans: Orphans
   /** The store has told the manifest to this process, or taken it from it. */
   #heard = false
 
   private constructor(parts: TierParts, owner: ArchiveOwner, log: PartitionLog) {
-    const { crypto, disk, pages, blocks, slots } = parts
+    const { crypto, disk, pages, blocks, slots, memory } = parts
     const store = parts.storeOf(owner.topicId)
     this.log = log
     this.#parts = parts
     this.archive = new PartitionArchive({ store, crypto, pages }, owner)
-    this.#uploader = new Uploader({ disk, crypto, store, slots }, log, this.archive)
+    this.#uploader = new Uploader({ disk, crypto, store, slots, memory }, log, this.archive)
     this.#garbage = new Garbage({ store, pages, clock: parts.clock }, owner, parts.graceMs)
     this.#reader = new ColdReader(
       {
@@ -56,6 +66,12 @@ export class PartitionTier {
       owner,
     )
     this.#aborted = new AbortedLists(crypto, this.#reader)
+    const isPending = (key: string): boolean => this.#uploader.isPending(key)
+    this.#orphans = new Orphans(
+      { store, clock: parts.clock, loadPage: this.#reader.loadPage, isPending },
+      owner,
+      parts.graceMs,
+    )
   }
 
   /** The archive of `owner`, with what this disk remembers of it. Asks nothing of the store. */
@@ -84,7 +100,17 @@ export class PartitionTier {
   /** Whether `step` has something to do. */
   hasWork(limit: Offset): boolean {
     if (this.archive.fenced !== null) return false
-    return !this.#heard || this.#uploader.hasWork(limit) || this.#garbage.isDue()
+    return !this.#heard || this.#hasUploads(limit) || this.#isTrimmable || this.#garbage.isDue()
+  }
+
+  /** Whether the log start has passed an object. */
+  get #isTrimmable(): boolean {
+    const oldest = this.manifest?.pages[0] ?? this.manifest?.entries[0]
+    return oldest !== undefined && oldest.end <= this.log.logStart
+  }
+
+  #hasUploads(limit: Offset): boolean {
+    return this.#uploader.hasWork(limit) || this.#uploader.mergeable
   }
 
   /** Moves what may go below `limit`, and removes what nobody needs any more. */
@@ -94,9 +120,54 @@ export class PartitionTier {
     await this.#garbage.collect(this.archive)
     await this.#garbage.trim(this.archive, this.log.logStart)
     const uploaded = await this.#uploader.step(limit)
+    if (uploaded.segments === 0 && this.#uploader.mergeable) {
+      this.#garbage.addEntries(await this.#uploader.mergeOnce())
+    }
     const after = this.archive.manifest
     if (after !== null && after !== before) await saveCopy(this.#parts, after)
     return uploaded
+  }
+
+  /** Of which topic and partition it is, for the log. */
+  get name(): string {
+    return `${this.archive.owner.topicName}-${this.archive.owner.partition}`
+  }
+
+  /** Everything that is wrong with the archive by names and sizes. */
+  async *audit(
+    segment: (entry: SegmentEntry) => void,
+  ): AsyncGenerator<AuditFinding, void, undefined> {
+    const manifest = await this.#refresh()
+    yield* auditPartition(this.#audited(), manifest, { depth: 'names', segment })
+  }
+
+  /** What is wrong with the bytes of the segment that holds `at`; null when there is none. */
+  async auditBytes(at: Offset): Promise<AuditedBytes | null> {
+    const manifest = await this.#manifest()
+    if (at >= archiveEnd(manifest)) return null
+    const entry = await locateOffset(manifest, at, this.#reader.loadPage)
+    if (entry === null) return null
+    const place = this.#reader.placeOf(entry)
+    const text = await auditObject(this.#parts.crypto, place)
+    const key = placeKey(place)
+    const finding = text === null ? null : ({ fault: 'mismatched', key, text } as const)
+    return { finding, bytes: entry.objectBytes, next: entry.end }
+  }
+
+  /**
+   * Takes objects that no manifest names, and removes those that have been so for long; gives up
+   * uploads that somebody began and never ended. Returns how many objects were removed.
+   */
+  async orphans(keys: readonly string[]): Promise<number> {
+    const { store } = this.#audited()
+    const beforeMs = this.#parts.clock.wallMs() - UPLOAD_MS_MAX
+    await store.dropUploads?.(partitionPrefix(this.archive.owner), beforeMs)
+    return this.#orphans.found(this.archive, keys)
+  }
+
+  #audited(): AuditPorts {
+    const { crypto } = this.#parts
+    return { crypto, store: this.#parts.storeOf(this.archive.owner.topicId) }
   }
 
   /** Whole archived batches from the one that holds `from` on; see ColdReader. */
@@ -155,40 +226,4 @@ export class PartitionTier {
     this.#heard = true
     return manifest
   }
-}
-
-/** Where the copy lies. */
-const copyPath = ({ topicId, partition }: ArchiveIdentity): string =>
-  `${partitionDirectory({ topicId, index: partition })}/archive`
-
-/** The copy beside the segments; null when there is none that can be read. */
-async function readCopy(
-  { disk, crypto }: TierParts,
-  owner: ArchiveOwner,
-): Promise<Manifest | null> {
-  try {
-    const file = await disk.open(copyPath(owner), { mode: 'read' })
-    try {
-      const bytes = new Uint8Array(await file.size())
-      await file.read(0, bytes)
-      return readHead(crypto, file.path, owner, bytes)
-    } finally {
-      await file.close()
-    }
-  } catch (error) {
-    // Absent, torn by a power cut, or of another version: the store has the original.
-    if (error instanceof OperatingError) return null
-    throw error
-  }
-}
-
-/** Leaves a copy; it need not be durable. */
-async function saveCopy({ disk, crypto }: TierParts, manifest: Manifest): Promise<void> {
-  const path = copyPath(manifest)
-  await disk.makeDirectory(partitionDirectory({ ...manifest, index: manifest.partition }))
-  await disk.remove(`${path}.new`)
-  const file = await disk.open(`${path}.new`, { mode: 'create' })
-  await file.writeBehind(0, encodeHead(crypto, manifest))
-  await file.close()
-  await disk.rename(`${path}.new`, path)
 }

@@ -6,6 +6,7 @@ import type { Crypto } from '../ports/crypto.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
 import type { Blocks } from './read/blocks.ts'
+import type { PartMemory } from './upload/part-memory.ts'
 import type { PageCache } from './read/pages.ts'
 
 /** Shared parts of a broker's tier. */
@@ -17,6 +18,8 @@ export interface TierParts {
   readonly blocks: Blocks
   /** Bounds the objects that are uploaded at the same time. */
   readonly slots: Semaphore
+  /** For segments on their way to the store. */
+  readonly memory: PartMemory
   /** How long an object stays that no manifest names any more, in ms. */
   readonly graceMs: number
   /** The store as it is used for one topic. */

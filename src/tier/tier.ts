@@ -13,9 +13,13 @@ import type { Disk } from '../ports/disk.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
 import type { Counter, Telemetry } from '../ports/telemetry.ts'
 import { PartitionTier } from './partition-tier.ts'
-import { Blocks, type BlockCache } from './read/blocks.ts'
+import type { BlockCache } from './cache/blocks.ts'
+import { Blocks } from './read/blocks.ts'
+import { layered, type LayeredStore } from './store/layers.ts'
+import type { MeteredStore } from './store/metered.ts'
 import { PageCache } from './read/pages.ts'
 import type { TierParts } from './tier-parts.ts'
+import { PartMemory } from './upload/part-memory.ts'
 import type { ArchiveOwner } from './upload/partition-archive.ts'
 
 /** What a tier acts through. */
@@ -30,7 +34,7 @@ export interface TierDeps {
    * Makes the bucket ours before anything is written to it; called again after a failure. Throws
    * `refused` with a sentence when it is not.
    */
-  claim(): Promise<void>
+  claim(store: ObjectStore): Promise<void>
   /** Watches over work that nobody waits for. */
   background(name: string, work: Promise<void>): void
 }
@@ -54,6 +58,8 @@ export interface TieredPartition {
   limit(): Offset
 }
 
+/** Memory of uploads that is kept for the next ones. */
+const UPLOAD_MEMORY_KEPT: number = 32 * MiB
 const PAGES_BYTES_MAX: number = 16 * MiB
 const READERS_WAITING_MAX = 10_000
 const UPLOADS_WAITING_MAX = 100_000
@@ -71,6 +77,7 @@ export class Tier {
   readonly #deps: TierDeps
   readonly #options: TierOptions
   readonly #parts: TierParts
+  readonly #layers: LayeredStore
   readonly #working = new Map<PartitionTier, Promise<void>>()
   readonly #troubles = new Map<PartitionTier, Trouble>()
   readonly #uploadedSegments: Counter
@@ -87,7 +94,9 @@ export class Tier {
   constructor(deps: TierDeps, options: TierOptions) {
     this.#deps = deps
     this.#options = options
-    const { disk, clock, crypto, store, cache, telemetry } = deps
+    const { disk, clock, crypto, cache, telemetry } = deps
+    const random = (): number => crypto.random()
+    this.#layers = layered(deps.store, { clock, telemetry, random })
     const lane = new Semaphore({
       unitsMax: options.readBytesMax,
       waitersMax: READERS_WAITING_MAX,
@@ -99,8 +108,9 @@ export class Tier {
       pages: new PageCache(crypto, PAGES_BYTES_MAX),
       blocks: new Blocks({ crypto, cache, lane }, { aheadBytesMax: options.readBytesMax }),
       slots: new Semaphore({ unitsMax: options.uploadsMax, waitersMax: UPLOADS_WAITING_MAX }),
+      memory: new PartMemory(UPLOAD_MEMORY_KEPT),
       graceMs: options.graceMs,
-      storeOf: () => store,
+      storeOf: (topicId) => this.#layers.storeOf(topicId),
     }
     this.#uploadedSegments = telemetry.counter(
       'stratalog_tier_uploaded_segments_total',
@@ -119,6 +129,16 @@ export class Tier {
       'Partitions that could not be archived when it was last tried.',
       () => this.#troubles.size,
     )
+  }
+
+  /** The store, for what belongs to no topic. */
+  get store(): ObjectStore {
+    return this.#layers.store
+  }
+
+  /** Every request that was really made, by topic. */
+  get meter(): MeteredStore {
+    return this.#layers.meter
   }
 
   /** The archive of a partition. */
@@ -146,7 +166,8 @@ export class Tier {
   async close(): Promise<void> {
     this.#closed = true
     this.#cancel()
-    await this.#deps.store.close()
+    await this.store.close()
+    await this.#deps.cache?.close()
     await Promise.allSettled([...this.#working.values(), this.#claiming])
   }
 
@@ -161,7 +182,7 @@ export class Tier {
   /** Makes sure of the bucket before anything is written to it. */
   #claim(): void {
     if (this.#claiming !== null) return
-    this.#claiming = this.#deps.claim().then(
+    this.#claiming = this.#deps.claim(this.store).then(
       () => {
         this.#claimed = true
         this.#claimTrouble = null

@@ -14,6 +14,7 @@ const contractOn = (name: string, parent: string): void =>
       open: () => openLocalStore(root),
       joinsConditionally: true,
       tokensAlwaysChange: true,
+      foldersAreFiles: true,
       close: async () => {
         // What is left of a suite: its objects, and no upload.
         const left = fs.readdirSync(root, { recursive: true }).map(String)

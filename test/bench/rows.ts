@@ -5,6 +5,7 @@ import { besideConnections, besidePartitions } from './measures/beside.ts'
 import { heaviestMemory } from './measures/memory.ts'
 import { deliveryRow, fetchFromCache, fetchFromDisk, randomReads } from './measures/read.ts'
 import { startRows } from './measures/start.ts'
+import { tierBeside, tierFar, tierThroughput } from './measures/tier.ts'
 import { consumerTool, producerTool } from './measures/tools.ts'
 import { partitionsRow } from './measures/partitions.ts'
 import { produceRow } from './measures/produce.ts'
@@ -83,4 +84,7 @@ export const ROWS: readonly Row[] = [
   ...startRows,
   ...CORE.slice(0, 2).flatMap((row) => [besideConnections(row), besidePartitions(row)]),
   heaviestMemory,
+  tierThroughput,
+  tierFar,
+  tierBeside,
 ]

@@ -29,7 +29,10 @@ import type { Input, Schema } from '../../src/wire/schema.ts'
 import { build, readAll, utf8 } from '../record/support.ts'
 
 /** A broker in this process on ports of the caller's; the others are the platform's. */
-export const openBroker = (ports: Partial<BrokerPorts>): Promise<Broker> =>
+export const openBroker = (
+  ports: Partial<BrokerPorts>,
+  settings: Settings = new Settings(new Map([['listeners', 'PLAINTEXT://127.0.0.1:0']])),
+): Promise<Broker> =>
   Broker.open(
     {
       disk: createMemoryDisk(1 << 30),
@@ -42,7 +45,7 @@ export const openBroker = (ports: Partial<BrokerPorts>): Promise<Broker> =>
       ...ports,
     },
     {
-      settings: new Settings(new Map([['listeners', 'PLAINTEXT://127.0.0.1:0']])),
+      settings,
       dataDirectory: 'memory:',
       hostName: 'localhost',
       onFailure: () => undefined,

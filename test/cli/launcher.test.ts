@@ -75,7 +75,7 @@ describe('bin/stratalog', () => {
   })
 
   test('runs the built files of an installed package through npm’s links', async () => {
-    await install('app/node_modules/stratalog', 'dist/cli/main.js')
+    await install('app/node_modules/stratalog', 'dist/src/cli/main.js')
     await linkNode('app/node_modules/.bin')
     const link = join(folder, 'app/node_modules/.bin/stratalog')
     await symlink('../stratalog/bin/stratalog', link)
@@ -84,7 +84,7 @@ describe('bin/stratalog', () => {
     for (const bin of [link, outer]) {
       const { out, err } = call(bin, ['x'])
       expect(err).toBe('')
-      const main = join(folder, 'app/node_modules/stratalog/dist/cli/main.js')
+      const main = join(folder, 'app/node_modules/stratalog/dist/src/cli/main.js')
       expect(JSON.parse(out)).toEqual([main, 'x'])
     }
   })

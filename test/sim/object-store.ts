@@ -3,7 +3,7 @@
 // are strong, as S3, GCS and Azure promise. A SimBucket is the far end, which checkers look into;
 // each simulated process has a SimObjectStore of its own, and may die.
 import { assert } from '../../src/base/assert.ts'
-import { OperatingError } from '../../src/base/errors.ts'
+import { asError, OperatingError } from '../../src/base/errors.ts'
 import type { OperatingErrorKind } from '../../src/base/errors.ts'
 import type { Prng } from '../../src/base/prng.ts'
 import type {
@@ -44,6 +44,8 @@ export interface SimBucketOptions {
   readonly checked?: boolean
   /** Whether `trace` is kept. */
   readonly traced?: boolean
+  /** The store's wall time at virtual time 0. */
+  readonly wallMs?: number
 }
 
 /** Bytes of one part of an upload; a source that is larger goes up in several. */
@@ -66,6 +68,7 @@ const DEFAULTS = {
   shortPages: 0,
   checked: true,
   traced: false,
+  wallMs: Date.UTC(2026, 0, 1),
 } as const
 
 type Settled = Required<Omit<SimBucketOptions, 'traits'>>
@@ -100,7 +103,7 @@ export class SimBucket {
     this.state = new BucketState(prng.fork(), {
       traits: this.traits,
       listLagMs: this.options.listLagMs,
-      wallMs: Date.UTC(2026, 0, 1),
+      wallMs: this.options.wallMs,
     })
   }
 
@@ -182,16 +185,25 @@ export class SimObjectStore implements ObjectStore {
     const upload = !(body instanceof Uint8Array) && body.size > PART_BYTES
     const id = this.#client * 1e6 + this.#uploads++
     if (upload) state.uploads.set(id, { key, beganMs: state.wallMs(scheduler.nowMs) })
-    const bytes =
-      body instanceof Uint8Array ? new Uint8Array(body) : await this.#read(body, options)
+    let bytes: Uint8Array<ArrayBuffer>
+    try {
+      const whole = body instanceof Uint8Array
+      bytes = whole ? new Uint8Array(body) : await this.#read(key, body, options)
+    } catch (error) {
+      // Its sender is alive and takes back what it began.
+      state.uploads.delete(id)
+      throw error
+    }
     const conditional = options.condition !== undefined
     return this.#request('put', key, bytes.length, { ...options, conditional }, (fate) => {
       if (body instanceof Uint8Array && options.signal?.aborted !== true) {
         const same = Buffer.compare(bytes, body) === 0
         assert(same, 'The bytes of a put do not change before it settles')
       }
-      // Either way the store forgets the parts.
-      if (upload) state.uploads.delete(id)
+      // Either way the store forgets the parts; if it has already, there is nothing to join.
+      if (upload && !state.uploads.delete(id)) {
+        throw new OperatingError('retry', `Cannot put ${key}: there is no such upload`)
+      }
       const refusal = options.condition?.kind === 'absent' ? 'exists' : 'conflict'
       if (fate.fault === 'conflict') return { outcome: refusal }
       const effect = state.put(scheduler.nowMs, key, bytes, options.condition)
@@ -270,11 +282,6 @@ export class SimObjectStore implements ObjectStore {
     })
   }
 
-  async sign(key: string, ttlMs: number): Promise<string> {
-    checkKey(key)
-    return `${this.traits.url}/${key}?until=${this.#bucket.scheduler.nowMs + ttlMs}`
-  }
-
   async close(): Promise<void> {
     this.#closed = true
     for (const end of [...this.#ends]) end(closed('use', this.traits.url))
@@ -287,21 +294,28 @@ export class SimObjectStore implements ObjectStore {
   }
 
   /** Reads all of a source as an uploader does: a few parts side by side, in ascending order. */
-  async #read(source: ObjectSource, call: StoreCall): Promise<Uint8Array> {
-    const whole = new Uint8Array(source.size)
-    for (let at = 0; at < source.size; at += 2 * PART_BYTES) {
-      if (call.signal?.aborted === true) throw closed('put', 'a source')
-      const parts = [at, at + PART_BYTES].filter((from) => from < source.size)
-      await Promise.all(
-        parts.map(async (from) => {
-          const to = Math.min(from + PART_BYTES, source.size)
-          const part = await source.read(from, to)
-          assert(part.length === to - from, 'A source gives what it is asked for')
-          whole.set(part, from)
-        }),
+  #read(
+    key: string,
+    source: ObjectSource,
+    { signal }: StoreCall,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.#closed || signal?.aborted === true) return Promise.reject(closed('put', key))
+    return new Promise((resolve, reject) => {
+      const settle = (act: () => void): void => {
+        if (!this.#ends.delete(end)) return
+        signal?.removeEventListener('abort', abandon)
+        act()
+      }
+      const end = (error: OperatingError): void => settle(() => reject(error))
+      const abandon = (): void => end(closed('put', key))
+      this.#ends.add(end)
+      signal?.addEventListener('abort', abandon)
+      const goesOn = (): boolean => this.#ends.has(end)
+      readAll(source, goesOn).then(
+        (bytes) => settle(() => resolve(bytes)),
+        (error: unknown) => settle(() => reject(asError(error))),
       )
-    }
-    return whole
+    })
   }
 
   /**
@@ -387,6 +401,25 @@ export class SimObjectStore implements ObjectStore {
       })
     })
   }
+}
+
+const readAll = async (
+  source: ObjectSource,
+  goesOn: () => boolean,
+): Promise<Uint8Array<ArrayBuffer>> => {
+  const whole = new Uint8Array(source.size)
+  for (let at = 0; at < source.size && goesOn(); at += 2 * PART_BYTES) {
+    const parts = [at, at + PART_BYTES].filter((from) => from < source.size)
+    await Promise.all(
+      parts.map(async (from) => {
+        const to = Math.min(from + PART_BYTES, source.size)
+        const part = await source.read(from, to)
+        assert(part.length === to - from, 'A source gives what it is asked for')
+        whole.set(part, from)
+      }),
+    )
+  }
+  return whole
 }
 
 /** Whether a request does what it asks for, whatever is answered. */

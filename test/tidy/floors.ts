@@ -46,7 +46,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/client-s3': ['adapters'],
   '@aws-sdk/s3-request-presigner': ['adapters'],
   '@hono/node-server': ['src/platform', 'src/main.ts', 'edge/entry'],
-  '@node-rs/crc32': ['src/platform'],
+  '@node-rs/crc32': ['src/platform', 'adapters'],
   '@platformatic/wasm-utils': ['src/platform'],
   aws4fetch: ['adapters'],
   'cli-table3': ['src/cli'],

@@ -90,6 +90,7 @@ export async function eachPart(
       const bytes = await readSource(source, { from, to }, signal)
       if (signal.aborted) throw signal.reason
       await send({ index, from, bytes })
+      source.recycle?.(bytes)
     }
   }
   const guarded = (): Promise<unknown> => worker().catch((error: unknown) => failures.push(error))

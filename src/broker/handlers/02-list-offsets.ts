@@ -2,6 +2,7 @@
 // at or after a time. Negative timestamps ask for special places, which came with the versions; a
 // special that the request's version does not know is refused for its partition [L4].
 import { ErrorCode } from '../../base/error-codes.ts'
+import { OperatingError } from '../../base/errors.ts'
 import { repeated } from '../../cluster/decision.ts'
 import type { Leader } from '../../replication/leader.ts'
 import type {
@@ -52,7 +53,11 @@ export const listOffsets =
         }
         const found = await deps.leaders.byName(name, wish.partitionIndex)
         if (typeof found === 'number') return failed(wish, found)
-        return look(found, wish, version, isolationLevel === 1 ? 1 : 0)
+        return look(found, wish, version, isolationLevel === 1 ? 1 : 0).catch((error: unknown) => {
+          // An archive that cannot be reached is no reason to lose the connection.
+          if (error instanceof OperatingError) return failed(wish, ErrorCode.KAFKA_STORAGE_ERROR)
+          throw error
+        })
       })
       return { name, partitions: await Promise.all(answers) }
     })

@@ -33,13 +33,13 @@ export function startCommand(io: Io, startBroker: NonNullable<Services['startBro
       .option('--node-id <n>', 'id of this broker, unique in its cluster')
       .option('--cluster-id <id>', 'refuse to join any other cluster')
       .option('--rack <name>', 'failure domain of this machine')
+      .option('--store <url>', 'object store of tiered topics (file:// inside the data directory)')
       .option('--set <key=value>', 'a setting by its dotted name; repeatable', collect, [])
       .option('--config <file>', 'settings in YAML')
       // Parsed, so that scripts need not change; listed once they are served.
       .addOption(new Option('--cores <n>').hideHelp())
       .addOption(new Option('--peer <id@host:port>').argParser(collect).default([]).hideHelp())
       .addOption(new Option('--internal <host:port>').hideHelp())
-      .addOption(new Option('--store <url>').hideHelp())
       .action(async (flags: Flags) => {
         const broker = await startBroker(startOptions(flags))
         const kafka = hostPortText(broker.kafka)

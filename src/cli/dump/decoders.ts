@@ -2,6 +2,7 @@
 // known by a single byte, so it comes last.
 import type { Crypto } from '../../ports/crypto.ts'
 import type { FileDecoder } from '../services.ts'
+import { archiveDecoders } from './archive.ts'
 import { journalDecoder } from './journal.ts'
 import { raftLogDecoder } from './raft-log.ts'
 import { raftSnapshotDecoder, raftStateDecoder } from './raft-state.ts'
@@ -13,6 +14,7 @@ import { tailDecoder } from './tail.ts'
 export const fileDecoders = (crypto: Crypto): readonly FileDecoder[] => [
   metaDecoder,
   logStartDecoder,
+  ...archiveDecoders(crypto),
   raftStateDecoder(crypto),
   raftSnapshotDecoder(crypto),
   raftLogDecoder(crypto),

@@ -92,14 +92,14 @@ export function checkOwner(
     throw new OperatingError(
       'refused',
       `Cannot use ${url}: it belongs to cluster ${owner.clusterId}, not to ${mine.clusterId}; ` +
-        'give --store another bucket or prefix, or restore that cluster with stratalog tier restore',
+        'give --store another bucket or prefix, or bring that cluster back with tier restore',
     )
   }
   if (mine.life !== null && owner.life !== mine.life) {
     throw new OperatingError(
       'refused',
-      `Cannot archive to ${url}: cluster ${mine.clusterId} was restored from it elsewhere and lives ` +
-        'on there; stop this one, or give it another bucket',
+      `Cannot archive to ${url}: cluster ${mine.clusterId} was restored from it elsewhere and ` +
+        'lives on there; stop this one, or give it another bucket',
     )
   }
 }

@@ -2,7 +2,7 @@
 // keeps a short reference to each. A page is searched where it lies: a directory of fixed rows in
 // front of the entries tells where each begins, so that a look-up decodes one entry, not thousands.
 //
-//   magic u32 · version u16 · 0 u16 · count u32 · total length u32
+//   magic u32 · version u16 · 0 u16 · count u32 · total length u32 · nonce 8
 //   · directory { base u64 · largest timestamp so far i64 · position u32 }… · entries · crc u32
 //
 // Pure. Whoever fetches a page compares its hash with the reference before it is decoded.
@@ -17,7 +17,8 @@ import { decodeEntry, encodeEntry, type SegmentEntry } from './entry.ts'
 
 const MAGIC = 0x53545047 // "STPG"
 const VERSION = 1
-const HEADER_BYTES = 16
+const HEADER_BYTES = 24
+const NONCE_BYTES = 8
 const ROW_BYTES = 20
 const HASH_HEX = 32
 
@@ -82,7 +83,10 @@ const hexOf = (bytes: Uint8Array): string => {
   return text
 }
 
-/** The page that holds `entries` (ascending, at least one), and the reference to it. */
+/**
+ * The page that holds `entries` (ascending, at least one), and the reference to it. Drawn anew each
+ * time: a page that was put and never named must not come to be named while it is removed.
+ */
 export function encodePage(
   crypto: Crypto,
   entries: readonly SegmentEntry[],
@@ -94,6 +98,7 @@ export function encodePage(
   to.uint16(0)
   to.uint32(entries.length)
   to.uint32(0)
+  to.raw(crypto.randomBytes(NONCE_BYTES))
   const directory = to.reserve(entries.length * ROW_BYTES)
   const positions: number[] = []
   for (const entry of entries) {
@@ -169,6 +174,7 @@ export class Page {
     if (from.uint16() !== 0) throw new FormatError('A manifest page has stray bits')
     const count = from.uint32()
     if (from.uint32() !== bytes.length) throw new FormatError('A manifest page is cut short')
+    from.take(NONCE_BYTES)
     if (count === 0 || count * ROW_BYTES > from.left) {
       throw new FormatError('A manifest page has an impossible count')
     }

@@ -9,17 +9,13 @@ import { OperatingError } from '../../base/errors.ts'
 import type { Semaphore } from '../../flow/semaphore.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
+import { blockKey, type BlockCache as WholeCache } from '../cache/blocks.ts'
 import { segmentKey, type ArchiveIdentity } from '../keys.ts'
 import { BLOCK_BYTES, BLOCK_HASH_BYTES } from '../manifest/block-table.ts'
 import type { SegmentEntry } from '../manifest/entry.ts'
 
-/** Where blocks are kept beyond memory. What it gives is verified again. */
-export interface BlockCache {
-  /** The block that was put under `key`; null when it is not there any more. */
-  get(key: string): Promise<Uint8Array | null> | Uint8Array | null
-  /** Takes a block to keep; the cache may keep the bytes themselves, which do not change. */
-  put(key: string, bytes: Uint8Array): void
-}
+/** Where blocks are kept beyond this buffer. What it gives is verified again. */
+export type BlockCache = Pick<WholeCache, 'get' | 'put' | 'putPassing'>
 
 /** What blocks are read through. */
 export interface BlockDeps {
@@ -105,7 +101,7 @@ export class Blocks {
     const key = placeKey(place)
     this.#hold(place, key, { from, to, ahead: false })
     const waits: Promise<Uint8Array>[] = []
-    for (let i = from; i < to; i++) waits.push(this.#wait(`${key}#${i}`, signal))
+    for (let i = from; i < to; i++) waits.push(this.#wait(blockKey(key, i), signal))
     const blocks: Uint8Array[] = []
     for (const one of await Promise.allSettled(waits)) {
       if (one.status === 'rejected') throw one.reason
@@ -128,7 +124,7 @@ export class Blocks {
     const key = placeKey(place)
     let missing = 0
     for (let i = from; i < to; i++) {
-      const name = `${key}#${i}`
+      const name = blockKey(key, i)
       const held = this.#held.get(name)
       if (held === undefined) missing++
       else if (held.ahead) this.#renew(name, held)
@@ -140,7 +136,7 @@ export class Blocks {
 
   /** Keeps block `i`, which was read, for a reader who will go on in it. */
   keep(place: SegmentPlace, i: number, block: Uint8Array): void {
-    const name = `${placeKey(place)}#${i}`
+    const name = blockKey(placeKey(place), i)
     if (this.#held.has(name) || !this.#hasRoom(1)) return
     // One of several in the same memory would keep all of it.
     const isAlone = block.length === block.buffer.byteLength
@@ -154,8 +150,8 @@ export class Blocks {
   forget(place: SegmentPlace, from: number, to: number): void {
     const key = placeKey(place)
     for (let i = from; i < to; i++) {
-      const held = this.#held.get(`${key}#${i}`)
-      if (held?.ahead === true) this.#drop(`${key}#${i}`, held)
+      const held = this.#held.get(blockKey(key, i))
+      if (held?.ahead === true) this.#drop(blockKey(key, i), held)
     }
   }
 
@@ -186,7 +182,7 @@ export class Blocks {
   ): void {
     for (let next = from; next < to; next++) {
       let end = next
-      while (end < to && !this.#held.has(`${key}#${end}`)) end++
+      while (end < to && !this.#held.has(blockKey(key, end))) end++
       if (end === next) continue
       this.#obtain(place, key, { from: next, to: end, ahead })
       next = end
@@ -225,9 +221,9 @@ export class Blocks {
     { from, to, ahead }: { readonly from: number; readonly to: number; readonly ahead: boolean },
   ): void {
     const request: Request = { abort: new AbortController(), wanted: to - from }
-    const coming = this.#begin(place, key, { from, to, signal: request.abort.signal })
+    const coming = this.#begin(place, key, { from, to, ahead, signal: request.abort.signal })
     for (let i = from; i < to; i++) {
-      const name = `${key}#${i}`
+      const name = blockKey(key, i)
       const bytes = coming.then((blocks) => must(blocks[i - from], 'A block of those obtained'))
       const held: Held = { bytes, request, waiting: 0, ahead, since: this.#wished }
       if (ahead) this.#aheadBytes += BLOCK_BYTES
@@ -244,11 +240,17 @@ export class Blocks {
     {
       from,
       to,
+      ahead,
       signal,
-    }: { readonly from: number; readonly to: number; readonly signal: AbortSignal },
+    }: {
+      readonly from: number
+      readonly to: number
+      readonly ahead: boolean
+      readonly signal: AbortSignal
+    },
   ): Promise<readonly Promise<Uint8Array>[]> {
     const found: (Uint8Array | null)[] = []
-    for (let i = from; i < to; i++) found.push(await this.#cached(place.entry, `${key}#${i}`, i))
+    for (let i = from; i < to; i++) found.push(await this.#cached(place.entry, blockKey(key, i), i))
     const blocks: Promise<Uint8Array>[] = []
     while (blocks.length < found.length) {
       const first = blocks.length
@@ -264,7 +266,7 @@ export class Blocks {
         const block = fetched.then((all) => {
           const at = (i - first) * BLOCK_BYTES
           const bytes = all.subarray(at, at + BLOCK_BYTES)
-          return this.#verified(place.entry, `${key}#${from + i}`, from + i, bytes)
+          return this.#verified(place.entry, key, from + i, { bytes, ahead })
         })
         blocks.push(block)
       }
@@ -279,20 +281,24 @@ export class Blocks {
     return bytes !== null && (await this.#isSound(entry, i, bytes)) ? bytes : null
   }
 
+  /** The block if it is what was archived. What is read ahead passes by memory's cache. */
   async #verified(
     entry: SegmentEntry,
-    name: string,
+    key: string,
     i: number,
-    block: Uint8Array,
+    { bytes, ahead }: { readonly bytes: Uint8Array; readonly ahead: boolean },
   ): Promise<Uint8Array> {
-    if (!(await this.#isSound(entry, i, block))) {
+    const name = blockKey(key, i)
+    if (!(await this.#isSound(entry, i, bytes))) {
       throw new OperatingError(
         'corrupt',
         `Cannot use ${name}: its bytes (from ${i * BLOCK_BYTES} on) are not what was archived`,
       )
     }
-    this.#deps.cache?.put(name, block)
-    return block
+    const { cache } = this.#deps
+    if (ahead && cache?.putPassing !== undefined) cache.putPassing(name, bytes)
+    else cache?.put(name, bytes)
+    return bytes
   }
 
   async #get(

@@ -59,42 +59,61 @@ export function attemptWithin<T>(
   })
 }
 
-/** A source that many attempts read, some of which were given up. */
-export class SharedSource {
+/**
+ * A source that many attempts read, some of which were given up. A put may end while reads of its
+ * source are under way; who wants to close what they read wraps it in one of these, and waits for
+ * `quiet`.
+ */
+export class SharedSource implements ObjectSource {
+  readonly size: number
   readonly #source: ObjectSource
   #reading = 0
   #ended = false
-  #quiet: () => void = () => {}
+  readonly #quiet: (() => void)[] = []
 
   constructor(source: ObjectSource) {
+    this.size = source.size
     this.#source = source
   }
 
   /** The source for one attempt: no read begins once its signal is aborted. */
   forAttempt(signal: AbortSignal): ObjectSource {
-    return { size: this.#source.size, read: (from, to) => this.#read(signal, from, to) }
+    const read = (from: number, to: number): Promise<Uint8Array> =>
+      signal.aborted ? Promise.reject(givenUp(from)) : this.read(from, to)
+    return { size: this.size, read, recycle: (bytes) => this.recycle(bytes) }
   }
 
-  /** Lets no read begin any more, and resolves once none is under way. */
-  async quiet(): Promise<void> {
-    assert(!this.#ended, 'A source is waited for once')
-    this.#ended = true
-    if (this.#reading === 0) return
-    await new Promise<void>((resolve) => {
-      this.#quiet = resolve
-    })
-  }
-
-  async #read(signal: AbortSignal, from: number, to: number): Promise<Uint8Array> {
-    if (signal.aborted || this.#ended) {
-      throw new OperatingError('closed', `Cannot read bytes from ${from}: the put was given up`)
-    }
+  /** Bytes `[from, to)`. Throws `closed` once the source has ended. */
+  async read(from: number, to: number): Promise<Uint8Array> {
+    if (this.#ended) throw givenUp(from)
     this.#reading++
     try {
       return await this.#source.read(from, to)
     } finally {
       this.#reading--
-      if (this.#reading === 0) this.#quiet()
+      assert(this.#reading >= 0, 'A read ends once')
+      if (this.#reading === 0) for (const resolve of this.#quiet.splice(0)) resolve()
     }
   }
+
+  recycle(bytes: Uint8Array): void {
+    this.#source.recycle?.(bytes)
+  }
+
+  /** Lets no read begin any more. */
+  end(): void {
+    this.#ended = true
+  }
+
+  /** Lets no read begin any more, and resolves once none is under way. */
+  async quiet(): Promise<void> {
+    this.end()
+    if (this.#reading === 0) return
+    await new Promise<void>((resolve) => {
+      this.#quiet.push(resolve)
+    })
+  }
 }
+
+const givenUp = (from: number): OperatingError =>
+  new OperatingError('closed', `Cannot read bytes from ${from}: the put was given up`)

@@ -63,7 +63,7 @@ export interface Deadline {
 /** What came of a put that may have been tried several times. */
 export type RetriedPut =
   | Extract<PutResult, { readonly outcome: 'ok' }>
-  | { readonly outcome: 'exists' | 'conflict'; readonly mayBeOwn: boolean }
+  | { readonly outcome: 'exists' | 'conflict'; readonly mayBeOwn?: true }
 
 /** What the repeating did so far. */
 export interface RetryCounts extends HedgeCounts {
@@ -75,8 +75,9 @@ export interface RetryCounts extends HedgeCounts {
 
 /**
  * A store that repeats. A call ends by its deadline, and at once with `closed` when its signal is
- * aborted; only a put from a source then waits for reads of it that are under way. The bytes of
- * a put must not change after it either: an attempt that was given up may still send them.
+ * aborted. Reads of a source may be under way when its put has ended, but none begins any more.
+ * The bytes of a put must not change after it either: an attempt that was given up may still send
+ * them.
  */
 export interface RetryingStore extends ObjectStore {
   put(
@@ -259,9 +260,10 @@ class RetriedView implements RetryingStore {
     }
     try {
       const result = await this.#retrier.run(call, put)
-      return result.outcome === 'ok' ? result : { ...result, mayBeOwn: attempts > 1 }
+      if (result.outcome === 'ok' || attempts === 1) return result
+      return { ...result, mayBeOwn: true }
     } finally {
-      await source?.quiet()
+      source?.end()
     }
   }
 

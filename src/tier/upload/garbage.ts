@@ -57,6 +57,11 @@ export class Garbage {
     this.#waiting.push({ keys, dueMs: this.#deps.clock.monotonicMs() + this.#graceMs })
   }
 
+  /** Takes segments that are named no more. */
+  addEntries(entries: readonly SegmentEntry[]): void {
+    this.add(entries.map(this.#entryKey))
+  }
+
   /** Lets the manifest begin where the log does, when that lets go of an object. */
   async trim(archive: PartitionArchive, logStart: Offset): Promise<void> {
     const manifest = await archive.load()

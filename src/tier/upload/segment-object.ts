@@ -10,7 +10,7 @@ import { FormatError, OperatingError } from '../../base/errors.ts'
 import { Reader } from '../../base/reader.ts'
 import { alignUp, type LeaderEpoch, type Offset } from '../../base/units.ts'
 import type { Crypto } from '../../ports/crypto.ts'
-import { DIRECT_ALIGNMENT, pageAlignedMemory } from '../../ports/disk.ts'
+import { DIRECT_ALIGNMENT } from '../../ports/disk.ts'
 import type { ObjectSource } from '../../ports/object-store.ts'
 import { AbortedList } from '../../log/state/aborted.ts'
 import { baseOffsetOf, maxTimestampOf } from '../../log/segment/batch-view.ts'
@@ -29,6 +29,7 @@ import { HASH_BYTES, encodeHashes, hashRoot } from '../../log/segment/segment-ha
 import { BLOCK_BYTES, BlockTableBuilder } from '../manifest/block-table.ts'
 import type { SegmentEntry } from '../manifest/entry.ts'
 import { BatchStream } from './batch-stream.ts'
+import { PartMemory } from './part-memory.ts'
 
 /** By whom and as what a segment is archived. */
 export interface ArchiveName {
@@ -44,6 +45,7 @@ export class SegmentObject implements ObjectSource {
   readonly size: number
   readonly #crypto: Crypto
   readonly #file: SegmentSource
+  readonly #memory: PartMemory
   readonly #footer: SegmentFooter
   readonly #sections: readonly Section[]
   readonly #hashes: Uint8Array[] = []
@@ -63,9 +65,11 @@ export class SegmentObject implements ObjectSource {
     file: SegmentSource,
     footer: SegmentFooter,
     sections: readonly Section[],
+    memory: PartMemory,
   ) {
     this.#crypto = crypto
     this.#file = file
+    this.#memory = memory
     this.#footer = footer
     this.#sections = sections
     const hashBytes = (Math.ceil(footer.dataLength / BLOCK_BYTES) + 1) * HASH_BYTES
@@ -86,7 +90,11 @@ export class SegmentObject implements ObjectSource {
   }
 
   /** Reads the trailer of a sealed segment. Throws `corrupt` when it is damaged. */
-  static async open(crypto: Crypto, file: SegmentSource): Promise<SegmentObject> {
+  static async open(
+    crypto: Crypto,
+    file: SegmentSource,
+    memory: PartMemory = new PartMemory(0),
+  ): Promise<SegmentObject> {
     try {
       const footer = await readFooter(crypto, file)
       const sections: Section[] = []
@@ -96,7 +104,7 @@ export class SegmentObject implements ObjectSource {
         checkSection(crypto, place, bytes)
         sections.push({ kind: place.kind, bytes })
       }
-      return new SegmentObject(crypto, file, footer, sections)
+      return new SegmentObject(crypto, file, footer, sections, memory)
     } catch (error) {
       if (!(error instanceof FormatError)) throw error
       throw new OperatingError('corrupt', `Cannot archive ${file.path}: ${error.message}`, error)
@@ -166,9 +174,25 @@ export class SegmentObject implements ObjectSource {
    * Bytes `[from, to)` of the data. They are hashed before they are handed out, so that what the
    * store was given, the first time or again, is what the manifest will vouch for.
    */
+  /** Bytes `[at, at + length)` of the file; `at` lies on the border of a block. */
+  async #readWhole(at: number, length: number): Promise<Uint8Array> {
+    const file = this.#file
+    const buffer = this.#memory.take(file.direct ? alignUp(length, DIRECT_ALIGNMENT) : length)
+    const filled = await file.read(at, buffer)
+    if (filled < length) {
+      throw new OperatingError('corrupt', `Cannot read ${file.path}: it ends at ${at + filled}`)
+    }
+    return buffer.subarray(0, length)
+  }
+
+  /** Takes back memory that a store has sent. */
+  recycle(bytes: Uint8Array): void {
+    this.#memory.give(bytes)
+  }
+
   async #readData(from: number, to: number): Promise<Uint8Array> {
     const whole = Math.min(alignUp(to, BLOCK_BYTES), this.#footer.dataLength)
-    const bytes = await readWhole(this.#file, from, whole - from)
+    const bytes = await this.#readWhole(from, whole - from)
     const blocks: Uint8Array[] = []
     for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
       blocks.push(bytes.subarray(at, Math.min(at + BLOCK_BYTES, bytes.length)))
@@ -188,7 +212,9 @@ export class SegmentObject implements ObjectSource {
     await this.#checking
     while (this.#checkedTo < this.#footer.dataLength) {
       const from = this.#checkedTo
-      await this.#readData(from, Math.min(from + BLOCK_BYTES, this.#footer.dataLength))
+      this.recycle(
+        await this.#readData(from, Math.min(from + BLOCK_BYTES, this.#footer.dataLength)),
+      )
     }
   }
 
@@ -264,19 +290,6 @@ export class SegmentObject implements ObjectSource {
   #corrupt(what: string, cause: unknown): OperatingError {
     return new OperatingError('corrupt', `Cannot archive ${this.#file.path}: ${what}`, cause)
   }
-}
-
-/** Bytes `[at, at + length)` in memory of their own; `at` lies on the border of a block. */
-async function readWhole(file: SegmentSource, at: number, length: number): Promise<Uint8Array> {
-  const room = file.direct ? alignUp(length, DIRECT_ALIGNMENT) : length
-  const buffer = file.direct
-    ? pageAlignedMemory(alignUp(room, 65536)).subarray(0, room)
-    : new Uint8Array(room)
-  const filled = await file.read(at, buffer)
-  if (filled < length) {
-    throw new OperatingError('corrupt', `Cannot read ${file.path}: it ends at ${at + filled}`)
-  }
-  return buffer.subarray(0, length)
 }
 
 const equal = (a: Uint8Array, b: Uint8Array): boolean =>

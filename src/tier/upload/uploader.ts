@@ -14,10 +14,13 @@ import type { Disk } from '../../ports/disk.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
 import { segmentKey } from '../keys.ts'
 import { BLOCK_BYTES } from '../manifest/block-table.ts'
-import { trimmed, withLineage, withSegments } from '../manifest/change.ts'
+import { trimmed, withLineage, withMerged, withSegments } from '../manifest/change.ts'
 import type { SegmentEntry } from '../manifest/entry.ts'
 import { archiveBase, archiveEnd, type Manifest } from '../manifest/manifest.ts'
+import { SharedSource } from '../store/attempt.ts'
+import type { PartMemory } from './part-memory.ts'
 import { hex, type PartitionArchive } from './partition-archive.ts'
+import { mergeSegments, planMerge, type MergePlan } from './merger.ts'
 import { planUpload } from './plan.ts'
 import { SegmentObject } from './segment-object.ts'
 
@@ -28,6 +31,8 @@ export interface UploaderDeps {
   readonly store: ObjectStore
   /** Bounds how many objects of all partitions are on their way at the same time. */
   readonly slots: Semaphore
+  /** For segments on their way, of all partitions. */
+  readonly memory: PartMemory
 }
 
 /** What one step has moved. */
@@ -48,11 +53,21 @@ export class Uploader {
   readonly #deps: UploaderDeps
   readonly #log: PartitionLog
   readonly #archive: PartitionArchive
+  /** Objects that were put, or are being put, and that the manifest does not name yet. */
+  readonly #pending = new Set<string>()
+  /** The manifest that was looked at last for what to merge, and what was found. */
+  #planned: Manifest | null = null
+  #merge: MergePlan | null = null
 
   constructor(deps: UploaderDeps, log: PartitionLog, archive: PartitionArchive) {
     this.#deps = deps
     this.#log = log
     this.#archive = archive
+  }
+
+  /** Whether the object is put, or being put, and about to be named. */
+  isPending(key: string): boolean {
+    return this.#pending.has(key)
   }
 
   /** Whether a look at the log alone says that there may be something to move below `limit`. */
@@ -80,10 +95,15 @@ export class Uploader {
     if (plan.hole !== null) throw this.#hole(plan.hole)
     const segments = log.segments.slice(plan.from, plan.to)
     if (segments.length === 0) return { segments: 0, bytes: 0 }
+    // What a step has put and not named when it ends is an orphan.
+    return this.#move(segments, plan.base).finally(() => this.#pending.clear())
+  }
+
+  async #move(segments: readonly Segment[], base: Offset): Promise<Uploaded> {
     const entries: (SegmentEntry | undefined)[] = segments.map(() => undefined)
     const failures: Error[] = []
     await eachAtOnce(segments.entries(), AT_ONCE, async ([i, segment]) => {
-      entries[i] = await this.#upload(segment, i === 0 ? plan.base : segment.base)
+      entries[i] = await this.#upload(segment, i === 0 ? base : segment.base)
     }).catch((error: unknown) => {
       failures.push(asError(error))
     })
@@ -110,26 +130,68 @@ export class Uploader {
   }
 
   async #upload(segment: Segment, base: Offset): Promise<SegmentEntry> {
-    const { crypto, disk, store, slots } = this.#deps
-    const release = await slots.acquire(1)
+    const { crypto, disk, memory } = this.#deps
+    const file = await disk.open(segment.path, { mode: 'read', direct: true })
     try {
-      const file = await disk.open(segment.path, { mode: 'read', direct: true })
-      try {
-        const object = await SegmentObject.open(crypto, file)
-        const nonce = hex(crypto.randomBytes(8))
-        const { epoch } = this.#archive.owner
-        const key = segmentKey(this.#archive.owner, { base: segment.base, epoch, nonce })
-        const result = await store.put(key, object, { condition: { kind: 'absent' } })
-        // Nobody else draws this nonce: what is there already is what an attempt of ours has left.
-        await object.complete()
-        const isChecked = result.outcome === 'ok' && result.checked
-        if (!isChecked) await readBack(store, crypto, key, object)
-        return object.entry({ epoch, nonce, base })
-      } finally {
-        await file.close()
-      }
+      return await this.#put(await SegmentObject.open(crypto, file, memory), base)
     } finally {
+      await file.close()
+    }
+  }
+
+  /** Puts a segment under a name of its own; what a manifest may say of it. */
+  async #put(object: SegmentObject, base: Offset): Promise<SegmentEntry> {
+    const { crypto, store, slots } = this.#deps
+    const { epoch } = this.#archive.owner
+    const nonce = hex(crypto.randomBytes(8))
+    const { baseOffset } = object.footer
+    const key = segmentKey(this.#archive.owner, { base: baseOffset, epoch, nonce })
+    const release = await slots.acquire(1)
+    this.#pending.add(key)
+    // A put may end while its source is still being read, and the file has to stay open for that.
+    const source = new SharedSource(object)
+    try {
+      const result = await store.put(key, source, { condition: { kind: 'absent' } })
+      await object.complete()
+      // Nobody else draws this nonce: what is there already is what an attempt of ours has left.
+      const isChecked = result.outcome === 'ok' && result.checked
+      if (!isChecked) await readBack(store, crypto, key, object)
+      return object.entry({ epoch, nonce, base })
+    } finally {
+      await source.quiet()
       release()
+    }
+  }
+
+  /** Small neighbours that are worth to be merged. */
+  get mergeable(): boolean {
+    const { manifest } = this.#archive
+    if (manifest !== this.#planned) {
+      this.#planned = manifest
+      this.#merge = manifest === null ? null : planMerge(manifest.entries)
+    }
+    return this.#merge !== null
+  }
+
+  /** Merges small neighbours into one object; returns the entries that it stands for. */
+  async mergeOnce(): Promise<readonly SegmentEntry[]> {
+    const { crypto, store } = this.#deps
+    const manifest = await this.#archive.load()
+    const plan = planMerge(manifest.entries)
+    if (plan === null) return []
+    const merged = manifest.entries.slice(plan.from, plan.to)
+    const identity = this.#archive.owner
+    const places = merged.map((entry) => ({ store, identity, entry }))
+    const object = await mergeSegments(crypto, places)
+    try {
+      const entry = await this.#put(object, object.footer.baseOffset)
+      const after = await this.#archive.change((now) => {
+        const isThere = merged.every((one) => now.entries.some(({ nonce }) => nonce === one.nonce))
+        return isThere ? withMerged(now, entry) : null
+      })
+      return after.entries.some(({ nonce }) => nonce === entry.nonce) ? merged : []
+    } finally {
+      this.#pending.clear()
     }
   }
 

@@ -83,7 +83,12 @@ describe('CreateTopics', () => {
       topic('b a d'),
       topic('odd', { configs: [{ name: 'retention.ms', value: 'x' }] }),
       topic('null', { configs: [{ name: 'retention.ms', value: null }] }),
-      topic('tiered', { configs: [{ name: 'remote.storage.enable', value: 'true' }] }),
+      topic('tiered', {
+        configs: [
+          { name: 'remote.storage.enable', value: 'true' },
+          { name: 'cleanup.policy', value: 'compact' },
+        ],
+      }),
       topic('twice'),
       topic('twice'),
     ]

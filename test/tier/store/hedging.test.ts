@@ -124,6 +124,30 @@ describe('Hedging', () => {
     expect(hedging.delayMs(-1)).toBe(200)
   })
 
+  it('sinks to the 90th percentile at worst by what it has cut short', async () => {
+    const { scheduler, hedging, read } = make()
+    const prng = new Prng(6)
+    const took = (): number => (prng.chance(0.12) ? 1000 : 40 + 10 * prng.float())
+    let patient = 0
+    for (let i = 0; i < 6000; i++) {
+      const first: [number, string] = [took(), 'x']
+      await scheduler.settle(read([first, [took(), 'y']]))
+      if (hedging.delayMs(KIB) === 1000) patient++
+    }
+    expect(patient).toBeGreaterThan(4000)
+  })
+
+  it('takes a read that got no answer in time for a late one', async () => {
+    const { scheduler, hedging } = make()
+    for (let i = 0; i < 32; i++) {
+      const abort = new AbortController()
+      scheduler.schedule(3000, () => abort.abort(new OperatingError('retry', 'too late')))
+      const run = hedging.run(KIB, abort.signal, () => new Promise(() => {}))
+      expect(await kindOf(scheduler.settle(run))).toBe('retry')
+    }
+    expect(hedging.delayMs(KIB)).toBe(3000)
+  })
+
   it('does not wait less than the least', async () => {
     const { scheduler, hedging, read } = make()
     for (let i = 0; i < 50; i++) await scheduler.settle(read([[1, 'x']]))

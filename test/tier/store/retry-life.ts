@@ -183,7 +183,7 @@ class Client {
       )
       if (put === 'failed') return
       const believes = this.#flaw === 'believes its repeat'
-      if (put.outcome === 'ok' || (believes && put.mayBeOwn)) {
+      if (put.outcome === 'ok' || (believes && put.mayBeOwn === true)) {
         this.confirmed.push(line)
         return
       }
@@ -213,7 +213,7 @@ class Client {
     if (got !== null && decode(got.bytes) !== value) this.violations.push(`${key} is not ours`)
     if (got !== null && put.outcome !== 'ok') {
       this.own++
-      if (!put.mayBeOwn) this.violations.push(`${key} was ours, and it was not said`)
+      if (put.mayBeOwn !== true) this.violations.push(`${key} was ours, and it was not said`)
     }
   }
 

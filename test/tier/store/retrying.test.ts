@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { OperatingError } from '../../../src/base/errors.ts'
 import { Prng } from '../../../src/base/prng.ts'
 import type { ObjectSource, ObjectStore } from '../../../src/ports/object-store.ts'
+import { SharedSource } from '../../../src/tier/store/attempt.ts'
 import { retrying } from '../../../src/tier/store/retrying.ts'
 import type { RetryingOptions, RetryingStore } from '../../../src/tier/store/retrying.ts'
 import { kindOf } from '../../contract/disk.ts'
@@ -150,17 +151,25 @@ describe('retrying()', () => {
     expect(first).toEqual({ outcome: 'exists', mayBeOwn: true })
     expect(bucket.peek('k')).toEqual(text('1'))
     const second = await scheduler.settle(store.put('k', text('2'), absent))
-    expect(second).toEqual({ outcome: 'exists', mayBeOwn: false })
+    expect(second).toEqual({ outcome: 'exists' })
     const condition = { kind: 'match', token: 'old' } as const
     const swap = await scheduler.settle(store.put('k', text('2'), { condition }))
-    expect(swap).toEqual({ outcome: 'conflict', mayBeOwn: false })
+    expect(swap).toEqual({ outcome: 'conflict' })
   })
 
   it('has `sign` and `dropUploads` when the store below has them', async () => {
-    const { scheduler, bucket, store } = make()
+    const { scheduler, bucket, store, below } = make()
     bucket.faults.failNth('dropUploads', 1, 'before')
     expect(await scheduler.settle(store.dropUploads?.('', 0) ?? Promise.resolve(-1))).toBe(0)
-    expect(await scheduler.settle(store.sign?.('k', 5) ?? Promise.resolve(''))).toContain('k')
+    let signs = 0
+    const sign = async (key: string, ttlMs: number): Promise<string> => {
+      if (signs++ === 0) throw new OperatingError('retry', 'busy')
+      return `${key} for ${ttlMs}`
+    }
+    const more = make({}, { ...bare(), sign })
+    const url = more.store.sign?.('k', 5) ?? Promise.resolve('')
+    expect(await more.scheduler.settle(url)).toBe('k for 5')
+    expect(typeof below.dropUploads).toBe('function')
     const less = make({}, bare()).store
     expect([less.sign, less.dropUploads]).toEqual([undefined, undefined])
   })
@@ -187,24 +196,50 @@ describe('retrying() a put from a source', () => {
     expect(Buffer.compare(bucket.peek('k') ?? text(''), whole)).toBe(0)
   })
 
-  it('leaves no read of it behind when it is given up, and begins none', async () => {
+  it('lets a store that ignores its signal read no more of it', async () => {
+    const refused: string[] = []
+    const read = async (source: ObjectSource, from: number): Promise<void> => {
+      refused.push(await kindOf(source.read(from, from + 1)))
+    }
+    const put: ObjectStore['put'] = async (_, body) => {
+      if (body instanceof Uint8Array) throw new Error('A source was put')
+      await read(body, 0)
+      await new Promise<void>((resolve) => {
+        scheduler.schedule(1e6, resolve)
+      })
+      await read(body, 1)
+      return { outcome: 'exists' }
+    }
+    const { scheduler, store } = make({ attemptsMax: 1 }, { ...bare(), put })
+    const source = sourceOf(new Uint8Array(10), async () => {})
+    expect(await kindOf(scheduler.settle(store.put('k', source)))).toBe('retry')
+    await scheduler.runUntilIdle()
+    expect(refused).toEqual(['none', 'closed'])
+  })
+
+  it('ends at once when it is given up, and its owner can wait for the reads', async () => {
     const { scheduler, store } = make()
-    const whole = new Uint8Array(40_000_000)
     let reading = 0
     let begun = 0
-    const source = sourceOf(whole, async () => {
-      begun++
-      reading++
-      await new Promise<void>((resolve) => {
-        scheduler.schedule(300, resolve)
-      })
-      reading--
-    })
+    const source = new SharedSource(
+      sourceOf(new Uint8Array(40_000_000), async () => {
+        begun++
+        reading++
+        await new Promise<void>((resolve) => {
+          scheduler.schedule(300, resolve)
+        })
+        reading--
+      }),
+    )
     const abort = new AbortController()
     scheduler.schedule(100, () => abort.abort())
     const put = store.put('k', source, { signal: abort.signal })
     expect(await kindOf(scheduler.settle(put))).toBe('closed')
+    expect([reading, scheduler.nowMs]).toEqual([2, 100])
+    await scheduler.settle(source.quiet())
     expect([reading, begun, scheduler.nowMs]).toEqual([0, 2, 300])
+    expect(await kindOf(source.read(0, 1))).toBe('closed')
+    await scheduler.settle(source.quiet())
     await scheduler.runUntilIdle()
     expect(begun).toBe(2)
   })

@@ -2,20 +2,30 @@
 // and with the metadata and the groups' offsets, of which a snapshot goes to the bucket whenever
 // they have changed. Which life of the cluster this is, as the bucket has it, is remembered on
 // disk.
-import { OperatingError } from '../base/errors.ts'
-import { offset } from '../base/units.ts'
-import type { ClusterImage } from '../cluster/image.ts'
-import { encodeSnapshot } from '../cluster/snapshot.ts'
-import type { Settings } from '../config/settings.ts'
-import type { GroupCoordinator } from '../group/coordinator.ts'
-import { encodeRecord } from '../group/records.ts'
-import { Rounds } from '../log/retention/rounds.ts'
-import type { Disk } from '../ports/disk.ts'
-import type { ObjectStore } from '../ports/object-store.ts'
-import { checkOwner, claimBucket, readOwner } from '../tier/bucket/claim.ts'
-import { putSnapshot } from '../tier/bucket/snapshot.ts'
-import { Tier, type TierDeps, type TieredPartition } from '../tier/tier.ts'
-import type { Partitions } from './partitions.ts'
+import { OperatingError } from '../../base/errors.ts'
+import { offset } from '../../base/units.ts'
+import type { ClusterImage } from '../../cluster/image.ts'
+import { encodeSnapshot } from '../../cluster/snapshot.ts'
+import type { Settings } from '../../config/settings.ts'
+import type { GroupCoordinator } from '../../group/coordinator.ts'
+import { encodeRecord } from '../../group/records.ts'
+import { Rounds } from '../../log/retention/rounds.ts'
+import type { Disk } from '../../ports/disk.ts'
+import type { ObjectStore } from '../../ports/object-store.ts'
+import { Scrubber } from '../../tier/audit/scrubber.ts'
+import { RemovedTopics } from '../../tier/bucket/removed-topics.ts'
+import { checkOwner, claimBucket, readOwner } from '../../tier/bucket/claim.ts'
+import { Supervisor } from '../../flow/supervisor.ts'
+import type { BlockCache } from '../../tier/cache/blocks.ts'
+import { CacheMetrics } from '../../tier/cache/cache-metrics.ts'
+import { openDiskBlocks } from '../../tier/cache/disk-blocks.ts'
+import { LayeredBlocks } from '../../tier/cache/layered-blocks.ts'
+import { MemoryBlocks } from '../../tier/cache/memory-blocks.ts'
+import { putSnapshot } from '../../tier/bucket/snapshot.ts'
+import { Tier, type TierDeps, type TieredPartition } from '../../tier/tier.ts'
+import type { Manifest } from '../../tier/manifest/manifest.ts'
+import type { Partitions } from '../partitions.ts'
+import { registerCosts } from './costs.ts'
 
 const LIFE_FILE = 'store-life'
 const LIFE_BYTES = 32
@@ -38,6 +48,8 @@ export class Tiering {
   readonly #settings: Settings
   readonly #clusterId: string
   readonly #background: TierDeps['background']
+  readonly #removed: RemovedTopics
+  #scrubber: Scrubber | null = null
   #rounds: Rounds | null = null
   #life: string | null = null
   /** SHA-256 of what the newest snapshot was made of, as text. */
@@ -48,6 +60,7 @@ export class Tiering {
     settings: Settings,
     clusterId: string,
     background: TierDeps['background'],
+    cache: BlockCache,
   ) {
     const { store, disk, clock, crypto, telemetry } = ports
     const values = settings.broker
@@ -63,8 +76,8 @@ export class Tiering {
         crypto,
         telemetry,
         background,
-        cache: null,
-        claim: () => this.#claim(),
+        cache,
+        claim: (claimed) => this.#claim(claimed),
       },
       {
         checkMs: values.tierCheckMs,
@@ -73,17 +86,23 @@ export class Tiering {
         readBytesMax: values.tierReadBytesMax,
       },
     )
+    this.#removed = new RemovedTopics(
+      { store: this.tier.store, clock, telemetry, background },
+      values.tierGraceMs,
+    )
   }
 
   /** The tier over the broker's object store; null when it uses none. Asks nothing of the store. */
-  static open(
+  static async open(
     ports: TieringPorts,
     settings: Settings,
     clusterId: string,
     background: TierDeps['background'],
-  ): Tiering | null {
+  ): Promise<Tiering | null> {
     const { store } = ports
-    return store === null ? null : new Tiering({ ...ports, store }, settings, clusterId, background)
+    if (store === null) return null
+    const cache = await openCache(ports, settings)
+    return new Tiering({ ...ports, store }, settings, clusterId, background, cache)
   }
 
   /** Begins to archive the partitions that are led here, and the cluster's snapshots. */
@@ -103,26 +122,53 @@ export class Tiering {
       },
     )
     this.#rounds.start()
+    registerCosts(this.#ports.telemetry, {
+      meter: this.tier.meter,
+      image: () => sources.image(),
+      manifests: () => knownManifests(partitions),
+    })
     this.tier.start(() => tieredPartitions(partitions))
+    const values = this.#settings.broker
+    const { telemetry } = this.#ports
+    const background = (name: string, work: Promise<void>): void => this.#background(name, work)
+    this.#scrubber = new Scrubber(
+      {
+        clock,
+        telemetry,
+        background,
+        archives: () => Array.from(tieredPartitions(partitions), ({ tier }) => tier),
+      },
+      { intervalMs: values.tierScrubMs, bytesPerSecond: values.tierScrubBytesPerSecond },
+    )
+    this.#scrubber.start()
+  }
+
+  /** A topic was deleted: what is archived of it goes. */
+  topicRemoved(topicId: string): void {
+    this.#removed.add(topicId)
   }
 
   /** Begins nothing more and waits for what runs. */
   async close(): Promise<void> {
-    await Promise.all([this.tier.close(), this.#rounds?.close()])
+    const scrubber = this.#scrubber?.close()
+    const parts = [this.#removed.close(), this.#rounds?.close(), scrubber]
+    await Promise.all([this.tier.close(), ...parts])
   }
 
-  async #claim(): Promise<void> {
-    const { store, crypto, disk } = this.#ports
+  async #claim(store: ObjectStore): Promise<void> {
+    const { crypto, disk } = this.#ports
     this.#life ??= await readLife(disk)
     const mine = { clusterId: this.#clusterId, life: this.#life }
     const life = await claimBucket(store, crypto, mine)
     if (life !== this.#life) await saveLife(disk, life)
     this.#life = life
+    this.#removed.start(this.#settings.broker.tierCheckMs)
   }
 
   /** Puts a snapshot when something has changed since the last one. */
   async #snapshot({ image, groups }: SnapshotSources): Promise<void> {
-    const { store, crypto, clock } = this.#ports
+    const { crypto, clock } = this.#ports
+    const { store } = this.tier
     if (!this.tier.claimed) return
     const metadata = encodeSnapshot(image())
     const state = groups
@@ -139,6 +185,33 @@ export class Tiering {
   }
 }
 
+/**
+ * Where archived blocks that were read are kept: in memory, and behind it on disk if that is set.
+ */
+async function openCache(ports: TieringPorts, settings: Settings): Promise<BlockCache> {
+  const { disk, crypto, telemetry } = ports
+  const { tierCacheBytes, tierCacheMemoryBytes, diskReserveBytes } = settings.broker
+  const metrics = new CacheMetrics(telemetry)
+  const memory = new MemoryBlocks({ bytesMax: tierCacheMemoryBytes, metrics, name: 'memory' })
+  if (tierCacheBytes === 0) return memory
+  const below = await openDiskBlocks({
+    disk,
+    directory: 'cache',
+    bytesMax: tierCacheBytes,
+    reserveBytes: diskReserveBytes * 2,
+    queueMax: 16,
+    indexEvery: 256,
+    crypto,
+    metrics,
+    name: 'disk',
+    telemetry,
+    supervisor: new Supervisor((task, error) => {
+      telemetry.log('error', 'background work failed', { name: task, error: String(error) })
+    }),
+  })
+  return new LayeredBlocks(memory, below)
+}
+
 /** The partitions led here whose topics are archived now. */
 function* tieredPartitions(partitions: Partitions): Generator<TieredPartition> {
   for (const leader of partitions.open()) {
@@ -149,6 +222,14 @@ function* tieredPartitions(partitions: Partitions): Generator<TieredPartition> {
       return offset(Math.min(highWatermark, lastStable))
     }
     yield { tier, limit }
+  }
+}
+
+/** Manifests of the partitions led here, as far as they are known. */
+function* knownManifests(partitions: Partitions): Generator<Manifest> {
+  for (const { tier } of partitions.open()) {
+    const manifest = tier?.manifest ?? null
+    if (manifest !== null) yield manifest
   }
 }
 

@@ -1,0 +1,130 @@
+// How bodies go to Google Cloud Storage: in one request with what describes them, or part after
+// part through a resumable upload, whose session takes up where it says it has got to. Either way
+// the object's CRC-32C is compared with the one that was made of the bytes here.
+import type { ObjectSource } from '../../../src/ports/object-store.ts'
+import { AnswerError } from '../shared/failure.ts'
+import { base64, queryOf, textOfAnswer, utf8 } from '../shared/http.ts'
+import type { HttpAnswer, HttpRequest } from '../shared/http.ts'
+import { eachPart } from '../shared/parts.ts'
+
+/** An object as the JSON API tells it, as far as it is asked for. */
+export interface GcsObject {
+  readonly name: string
+  readonly size?: string
+  readonly generation: string
+  readonly updated?: string
+  readonly crc32c?: string
+}
+
+/** One upload: where, of what, and by what means. */
+export interface GcsUpload {
+  readonly url: string
+  readonly key: string
+  /** Parameters of its condition. */
+  readonly condition: Readonly<Record<string, string>>
+  crc32c(bytes: Uint8Array, seed: number): number
+  send(request: HttpRequest): Promise<HttpAnswer>
+  /** Deletes that generation of the object. */
+  drop(generation: string): Promise<void>
+}
+
+const TYPE = 'application/octet-stream'
+
+/** Puts bytes in one request; Google refuses them if they have another checksum. */
+export async function putWhole(upload: GcsUpload, bytes: Uint8Array): Promise<GcsObject> {
+  const crc32c = crcText(upload.crc32c(bytes, 0))
+  const boundary = `part-${crypto.randomUUID()}`
+  const about = JSON.stringify({ name: upload.key, contentType: TYPE, crc32c })
+  const head =
+    `--${boundary}\r\ncontent-type: application/json\r\n\r\n${about}\r\n` +
+    `--${boundary}\r\ncontent-type: ${TYPE}\r\n\r\n`
+  const query = queryOf({ uploadType: 'multipart', ...upload.condition })
+  const answer = await upload.send({
+    method: 'POST',
+    url: `${upload.url}?${query}`,
+    headers: { 'content-type': `multipart/related; boundary=${boundary}` },
+    body: [utf8(head), bytes, utf8(`\r\n--${boundary}--\r\n`)],
+  })
+  return verified(upload, JSON.parse(textOfAnswer(answer)) as GcsObject, crc32c)
+}
+
+/** Puts a body in parts, one after the other, while the next one is read. */
+export async function putResumably(
+  upload: GcsUpload,
+  source: ObjectSource,
+  partBytes: number,
+  signal: AbortSignal,
+): Promise<GcsObject> {
+  const query = queryOf({ uploadType: 'resumable', name: upload.key, ...upload.condition })
+  const begun = await upload.send({
+    method: 'POST',
+    url: `${upload.url}?${query}`,
+    headers: { 'x-upload-content-type': TYPE, 'x-upload-content-length': String(source.size) },
+    body: [],
+  })
+  const session = begun.header('location') ?? ''
+  let last: HttpAnswer | null = null
+  let crc = 0
+  let turn: Promise<void> = Promise.resolve()
+  const limits = { partBytes, atOnce: 2, partsMax: Infinity }
+  try {
+    await eachPart(source, limits, signal, ({ from, bytes }) => {
+      turn = turn.then(async () => {
+        if (signal.aborted) throw signal.reason
+        crc = upload.crc32c(bytes, crc)
+        last = await sendPart(upload, session, bytes, { from, size: source.size })
+      })
+      return turn
+    })
+  } catch (error) {
+    // Google answers 499 to what is given up; the session would go by itself within a week.
+    await upload.send({ method: 'DELETE', url: session, headers: {} }).catch(() => {})
+    throw error
+  }
+  if (last === null) throw new AnswerError({ status: 0, code: 'NoParts' })
+  return verified(upload, JSON.parse(textOfAnswer(last)) as GcsObject, crcText(crc))
+}
+
+/** Sends one part; the session may take less than all of it, and is then sent the rest. */
+async function sendPart(
+  upload: GcsUpload,
+  session: string,
+  bytes: Uint8Array,
+  { from, size }: { readonly from: number; readonly size: number },
+): Promise<HttpAnswer> {
+  const end = from + bytes.length
+  for (let at = from; ;) {
+    const request = {
+      method: 'PUT',
+      url: session,
+      headers: {
+        'content-type': TYPE,
+        'content-range': `bytes ${String(at)}-${String(end - 1)}/${String(size)}`,
+      },
+      body: [bytes.subarray(at - from)],
+    } as const
+    const answer = await upload.send(request).catch((error: unknown) => {
+      const isGone = error instanceof AnswerError && (error.status === 404 || error.status === 410)
+      throw isGone ? new AnswerError({ status: error.status, code: 'NoSuchUpload' }, error) : error
+    })
+    if (answer.status !== 308) return answer
+    const taken = /^bytes=0-(\d+)$/.exec(answer.header('range') ?? '')?.[1]
+    const next = taken === undefined ? 0 : Number(taken) + 1
+    if (next === end && end < size) return answer
+    if (next <= at || next > end) throw new AnswerError({ status: 503, code: 'UploadStalled' })
+    at = next
+  }
+}
+
+async function verified(upload: GcsUpload, object: GcsObject, crc32c: string): Promise<GcsObject> {
+  if (object.crc32c === crc32c) return object
+  await upload.drop(object.generation)
+  throw new AnswerError({ status: 0, code: 'ChecksumMismatch' })
+}
+
+/** Big-endian bytes of a CRC, in base64. */
+function crcText(crc: number): string {
+  const bytes = new Uint8Array(4)
+  new DataView(bytes.buffer).setUint32(0, crc)
+  return base64(bytes)
+}

@@ -1,0 +1,199 @@
+// S3, and what speaks its protocol, by the SDK of AWS: it knows every way to get credentials, and
+// the endpoints of every region and kind of bucket. Requests are signed with the SHA-256 of their
+// bytes, made by OpenSSL: every S3 server compares it, so a put needs no other checksum. The SDK
+// does not retry: who asks knows how long there is.
+import type { Readable } from 'node:stream'
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  S3ServiceException,
+  UploadPartCommand,
+  type S3ClientConfig,
+} from '@aws-sdk/client-s3'
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
+import type { ObjectStore } from '../../src/ports/object-store.ts'
+import { bareEtag, type S3Api } from './s3/api.ts'
+import { s3Store, type S3StoreOptions } from './s3/store.ts'
+import { collect } from './shared/collect.ts'
+import { AnswerError } from './shared/failure.ts'
+
+/** Which bucket, and how it is reached. */
+export interface S3Options extends S3StoreOptions {
+  readonly bucket: string
+  /** The bucket's; that of the environment if absent. */
+  readonly region?: string
+  /** Of another server than AWS's. */
+  readonly endpoint?: string
+  /** Whether the bucket is named in the path instead of the host. */
+  readonly pathStyle?: boolean
+  /** Where the SDK would look if absent: environment, files, the machine's role. */
+  readonly credentials?: {
+    readonly accessKeyId: string
+    readonly secretAccessKey: string
+    readonly sessionToken?: string
+  }
+}
+
+const CONNECT_MS = 5_000
+/** Longest silence of a connection. */
+const SILENCE_MS = 30_000
+const SOCKETS_MAX = 128
+
+/** Opens a bucket; nothing is sent yet. */
+export function openS3Store(options: S3Options): ObjectStore {
+  const { endpoint, region, credentials } = options
+  const agent = { keepAlive: true, maxSockets: SOCKETS_MAX }
+  const client = new S3Client({
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(region === undefined ? {} : { region }),
+    ...(credentials === undefined ? {} : { credentials }),
+    forcePathStyle: options.pathStyle ?? false,
+    maxAttempts: 1,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      connectionTimeout: CONNECT_MS,
+      socketTimeout: SILENCE_MS,
+      httpAgent: agent,
+      httpsAgent: agent,
+    },
+  } satisfies S3ClientConfig)
+  return s3Store(sdkApi(client, options.bucket), options.bucket, {
+    ...options,
+    credentials: 'check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the profile or role',
+  })
+}
+
+function sdkApi(client: S3Client, bucket: string): S3Api {
+  const at = (key: string): { Bucket: string; Key: string } => ({ Bucket: bucket, Key: key })
+  const uploadAt = (key: string, uploadId: string) => ({ ...at(key), UploadId: uploadId }) as const
+  return {
+    put: async (key, bytes, { ifNoneMatch, ifMatch }, abortSignal) => {
+      const command = new PutObjectCommand({
+        ...at(key),
+        Body: bytes,
+        ...(ifNoneMatch && { IfNoneMatch: ifNoneMatch }),
+        ...(ifMatch && { IfMatch: ifMatch }),
+      })
+      const { ETag } = await told(client.send(command, { abortSignal }))
+      return bareEtag(ETag)
+    },
+    get: async (key, range, abortSignal) => {
+      const command = new GetObjectCommand({ ...at(key), ...(range && { Range: range }) })
+      const { Body, ContentLength, ETag } = await told(client.send(command, { abortSignal }))
+      const bytes = await collect(Body as Readable, ContentLength, abortSignal)
+      return { bytes, etag: bareEtag(ETag) }
+    },
+    head: async (key, abortSignal) => {
+      const command = new HeadObjectCommand(at(key))
+      const { ContentLength, ETag, LastModified } = await told(
+        client.send(command, { abortSignal }),
+      )
+      return { size: ContentLength ?? 0, etag: bareEtag(ETag), modifiedMs: timeOf(LastModified) }
+    },
+    list: async ({ prefix, cursor, limit }, abortSignal) => {
+      const command = new ListObjectsV2Command({
+        Bucket: bucket,
+        Prefix: prefix,
+        MaxKeys: limit,
+        ...(cursor !== undefined && { ContinuationToken: cursor }),
+      })
+      const page = await told(client.send(command, { abortSignal }))
+      const objects = (page.Contents ?? []).map(({ Key, Size, ETag, LastModified }) => ({
+        key: Key ?? '',
+        size: Size ?? 0,
+        etag: bareEtag(ETag),
+        modifiedMs: timeOf(LastModified),
+      }))
+      return {
+        objects,
+        next: page.IsTruncated === true ? (page.NextContinuationToken ?? null) : null,
+      }
+    },
+    deleteOne: async (key, abortSignal) => {
+      await told(client.send(new DeleteObjectCommand(at(key)), { abortSignal }))
+    },
+    deleteMany: async (keys, abortSignal) => {
+      const Delete = { Objects: keys.map((Key) => ({ Key })), Quiet: true }
+      const command = new DeleteObjectsCommand({ Bucket: bucket, Delete })
+      const { Errors } = await told(client.send(command, { abortSignal }))
+      const failed = Errors?.find(({ Code }) => Code !== 'NoSuchKey')
+      if (failed === undefined) return
+      const code = failed.Code ?? ''
+      throw new AnswerError({ status: code === 'AccessDenied' ? 403 : 500, code })
+    },
+    beginUpload: async (key, abortSignal) => {
+      const command = new CreateMultipartUploadCommand(at(key))
+      const { UploadId } = await told(client.send(command, { abortSignal }))
+      return UploadId ?? ''
+    },
+    putPart: async ({ key, uploadId }, number, bytes, abortSignal) => {
+      const command = new UploadPartCommand({
+        ...uploadAt(key, uploadId),
+        PartNumber: number,
+        Body: bytes,
+      })
+      const { ETag } = await told(client.send(command, { abortSignal }))
+      return bareEtag(ETag)
+    },
+    completeUpload: async ({ key, uploadId }, parts, { ifNoneMatch, ifMatch }, abortSignal) => {
+      const Parts = parts.map(({ number, etag }) => ({ PartNumber: number, ETag: `"${etag}"` }))
+      const command = new CompleteMultipartUploadCommand({
+        ...uploadAt(key, uploadId),
+        MultipartUpload: { Parts },
+        ...(ifNoneMatch && { IfNoneMatch: ifNoneMatch }),
+        ...(ifMatch && { IfMatch: ifMatch }),
+      })
+      const { ETag } = await told(client.send(command, { abortSignal }))
+      return bareEtag(ETag)
+    },
+    abortUpload: async ({ key, uploadId }, abortSignal) => {
+      const command = new AbortMultipartUploadCommand(uploadAt(key, uploadId))
+      await told(client.send(command, { abortSignal }))
+    },
+    listUploads: async (prefix, marker, abortSignal) => {
+      const command = new ListMultipartUploadsCommand({
+        Bucket: bucket,
+        Prefix: prefix,
+        ...(marker && { KeyMarker: marker.key, UploadIdMarker: marker.uploadId }),
+      })
+      const page = await told(client.send(command, { abortSignal }))
+      const uploads = (page.Uploads ?? []).map(({ Key, UploadId, Initiated }) => ({
+        key: Key ?? '',
+        uploadId: UploadId ?? '',
+        begunMs: timeOf(Initiated),
+      }))
+      const { IsTruncated, NextKeyMarker: key, NextUploadIdMarker: uploadId } = page
+      const hasMore = IsTruncated === true && key !== undefined && uploadId !== undefined
+      return { uploads, next: hasMore ? { key, uploadId } : null }
+    },
+    sign: (key, expiresIn) => getSignedUrl(client, new GetObjectCommand(at(key)), { expiresIn }),
+    close: () => client.destroy(),
+  }
+}
+
+const timeOf = (date: Date | undefined): number => date?.getTime() ?? -1
+
+/** What the SDK throws, as an answer; failures of the network pass. */
+async function told<T>(request: Promise<T>): Promise<T> {
+  try {
+    return await request
+  } catch (error) {
+    if (!(error instanceof S3ServiceException)) {
+      const isLost = error instanceof Error && error.message === 'Region is missing'
+      throw isLost ? new AnswerError({ status: 0, code: 'RegionMissing' }, error) : error
+    }
+    const status = error.$metadata.httpStatusCode ?? 0
+    const code = /^Unknown(Error)?$/.test(error.name) ? '' : error.name
+    throw new AnswerError({ status, code }, error)
+  }
+}

@@ -1,0 +1,121 @@
+// Brings one partition back from its archive: its leader's next epoch is written into the manifest,
+// which shuts out whoever led it before; its newest segment is copied home and verified on the way;
+// and where the log starts, here and in the archive, is written down as a running log would have.
+import { OperatingError } from '../../base/errors.ts'
+import { leaderEpoch, offset, type LeaderEpoch } from '../../base/units.ts'
+import { partitionDirectory } from '../../log/log-host.ts'
+import { saveLogStart } from '../../log/log-start.ts'
+import { segmentPath } from '../../log/segment.ts'
+import { FOOTER_READ_BYTES } from '../../log/segment/sealed-segment.ts'
+import { decodeFooter } from '../../log/segment/segment-format.ts'
+import type { Crypto } from '../../ports/crypto.ts'
+import type { Disk, DiskFile } from '../../ports/disk.ts'
+import type { ObjectStore } from '../../ports/object-store.ts'
+import { headKey } from '../keys.ts'
+import { BLOCK_BYTES, BLOCK_HASH_BYTES } from '../manifest/block-table.ts'
+import type { SegmentEntry } from '../manifest/entry.ts'
+import { archiveEnd, archiveSize, type Manifest } from '../manifest/manifest.ts'
+import { placeKey, type SegmentPlace } from '../read/blocks.ts'
+import { locateOffset } from '../read/locate.ts'
+import { PageCache } from '../read/pages.ts'
+import { PartitionArchive, readHead, type ArchiveOwner } from '../upload/partition-archive.ts'
+import { saveCopy } from './manifest-copy.ts'
+
+/** What a partition is restored through. */
+export interface RestorePartitionPorts {
+  readonly disk: Disk
+  readonly store: ObjectStore
+  readonly crypto: Crypto
+}
+
+/** What was brought back. */
+export interface RestoredPartition {
+  /** The epoch in which the partition goes on, or one before it. */
+  readonly epoch: LeaderEpoch
+  /** Archived records. */
+  readonly records: number
+}
+
+const PAGES_BYTES = 1 << 24
+const READ_BYTES = 8 * BLOCK_BYTES
+
+/** Restores a partition; null when the bucket has nothing of it. */
+export async function restorePartition(
+  { disk, store, crypto }: RestorePartitionPorts,
+  owner: ArchiveOwner,
+): Promise<RestoredPartition | null> {
+  const key = headKey(owner)
+  const found = await store.get(key)
+  if (found === null) return null
+  const before = readHead(crypto, key, owner, found.bytes)
+  const epoch = leaderEpoch(Math.max(owner.epoch, before.writerEpoch) + 1)
+  const pages = new PageCache(crypto, PAGES_BYTES)
+  const archive = new PartitionArchive({ store, crypto, pages }, { ...owner, epoch })
+  const manifest = await archive.change((now) => now)
+  const directory = partitionDirectory({ topicId: owner.topicId, index: owner.partition })
+  await disk.makeDirectory(directory)
+  const newest = await newestOf(store, manifest, pages)
+  if (newest !== null) {
+    await copyHome(disk, crypto, { store, identity: owner, entry: newest })
+  }
+  const end = archiveEnd(manifest)
+  const local = newest === null ? end : Math.max(newest.base, manifest.logStart)
+  await saveLogStart(disk, directory, { log: manifest.logStart, local: offset(local) })
+  await saveCopy({ disk, crypto }, manifest)
+  return { epoch, records: archiveSize(manifest).records }
+}
+
+async function newestOf(
+  store: ObjectStore,
+  manifest: Manifest,
+  pages: PageCache,
+): Promise<SegmentEntry | null> {
+  const end = archiveEnd(manifest)
+  if (manifest.pages.length + manifest.entries.length === 0) return null
+  const last = offset(end - 1)
+  return locateOffset(manifest, last, (ref) => pages.load(store, manifest, ref))
+}
+
+/** Copies an archived segment to where its partition looks for it, byte for byte. */
+async function copyHome(disk: Disk, crypto: Crypto, place: SegmentPlace): Promise<void> {
+  const { entry, identity } = place
+  const path = segmentPath(
+    { topicId: identity.topicId, index: identity.partition },
+    entry.objectBase,
+  )
+  const file = await disk.open(path, { mode: 'create' })
+  try {
+    await copyVerified(file, crypto, place)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await disk.syncDirectory(
+    partitionDirectory({ topicId: identity.topicId, index: identity.partition }),
+  )
+}
+
+async function copyVerified(file: DiskFile, crypto: Crypto, place: SegmentPlace): Promise<void> {
+  const { store, entry } = place
+  const key = placeKey(place)
+  const damaged = (): OperatingError =>
+    new OperatingError('corrupt', `Cannot restore ${key}: its bytes are not what was archived`)
+  for (let from = 0; from < entry.objectBytes; from += READ_BYTES) {
+    const to = Math.min(from + READ_BYTES, entry.objectBytes)
+    const found = await store.get(key, { range: { from, to } })
+    if (found?.bytes.length !== to - from) throw damaged()
+    for (let at = from; at < Math.min(to, entry.dataLength); at += BLOCK_BYTES) {
+      const end = Math.min(at + BLOCK_BYTES, entry.dataLength)
+      const digest = await crypto.digest(found.bytes.subarray(at - from, end - from))
+      const expected = entry.blocks.hashAt(at / BLOCK_BYTES)
+      for (let i = 0; i < BLOCK_HASH_BYTES; i++) if (digest[i] !== expected[i]) throw damaged()
+    }
+    await file.writeBehind(from, found.bytes)
+    if (to === entry.objectBytes) {
+      const tail = Math.min(FOOTER_READ_BYTES, entry.objectBytes)
+      const bytes = new Uint8Array(tail)
+      await file.read(entry.objectBytes - tail, bytes)
+      decodeFooter(crypto, bytes, entry.objectBytes)
+    }
+  }
+}

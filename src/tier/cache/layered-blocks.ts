@@ -1,0 +1,49 @@
+// Memory before the disk: what is found below is brought up, what is put goes to both.
+import type { BlockCache } from './blocks.ts'
+
+/** Several caches as one, the quickest first. */
+export class LayeredBlocks implements BlockCache {
+  readonly #upper: BlockCache
+  readonly #lower: BlockCache
+
+  constructor(upper: BlockCache, lower: BlockCache) {
+    this.#upper = upper
+    this.#lower = lower
+  }
+
+  get(key: string): Uint8Array | null | Promise<Uint8Array | null> {
+    const found = this.#upper.get(key)
+    if (found !== null && !(found instanceof Promise)) return found
+    return this.#getBelow(key, found)
+  }
+
+  async #getBelow(
+    key: string,
+    above: Promise<Uint8Array | null> | null,
+  ): Promise<Uint8Array | null> {
+    const upper = above === null ? null : await above
+    if (upper !== null) return upper
+    const lower = await this.#lower.get(key)
+    if (lower !== null) this.#upper.put(key, lower)
+    return lower
+  }
+
+  put(key: string, bytes: Uint8Array): void {
+    this.#upper.put(key, bytes)
+    this.#lower.put(key, bytes)
+  }
+
+  /** What is read through once does not push out what others have in memory. */
+  putPassing(key: string, bytes: Uint8Array): void {
+    this.#lower.put(key, bytes)
+  }
+
+  drop(keyPrefix: string): void {
+    this.#upper.drop(keyPrefix)
+    this.#lower.drop(keyPrefix)
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#upper.close(), this.#lower.close()])
+  }
+}
