@@ -177,7 +177,14 @@ export class PartitionTier {
 
   /** Aborted transactions among the archived batches of `[from, to)`. */
   async aborted(from: Offset, to: Offset): Promise<AbortedSpan[]> {
-    return this.#aborted.collect(await this.#manifest(), from, to)
+    const manifest = await this.#manifest()
+    // What is archived was decided, and may have been so by a marker that is only here.
+    const here: AbortedSpan[] = []
+    const end = archiveEnd(manifest)
+    for (const segment of this.log.segments) {
+      if (segment.end > end && segment.aborted.collect(end, to, here)) break
+    }
+    return [...(await this.#aborted.collect(manifest, from, to)), ...here]
   }
 
   /** The first archived record at or after `timestampMs`; null when none is. */

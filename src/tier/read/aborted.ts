@@ -40,7 +40,8 @@ export class AbortedLists {
       if (entry.hasAborted) {
         const list = await this.#listOf(this.#reader.placeOf(entry))
         if (list.collect(from, to, spans)) break
-      } else if (entry.base >= to) break
+      }
+      if (entry.stable >= to) break
       at = entry.end
     }
     return spans

@@ -26,7 +26,8 @@ async function filled(): Promise<ArchiveBed> {
   const bed = new ArchiveBed()
   for (const [i, aborted] of SPANS.entries()) {
     const batches = [0, 5].map((at) => makeBatch({ base: i * 10 + at, count: 5, size: 100 }))
-    await bed.addFile(sealedFileOf(i * 10, batches, { aborted }))
+    const shape = i === 1 ? { aborted, open: 12 } : { aborted }
+    await bed.addFile(sealedFileOf(i * 10, batches, shape))
   }
   return bed
 }

@@ -57,12 +57,19 @@ export function sealedFileOf(
     readonly end?: number
     readonly interval?: number
     readonly aborted?: readonly AbortedSpan[]
+    /** First offset of a transaction that is open at the end. */
+    readonly open?: number
   } = {},
 ): SegmentFile {
   const parts = emptyParts(base, shape.interval)
   parts.lineage.append(leaderEpoch(3), offset(base))
   for (const batch of batches) parts.builder.append(batch, 0, batch.length)
   for (const span of shape.aborted ?? []) parts.aborted.push(span)
+  if (shape.open !== undefined) {
+    const identity = { producerId: 1, producerEpoch: 0, baseSequence: 0, lastOffsetDelta: 0 }
+    const open = { ...identity, transactional: true, maxTimestamp: 1 }
+    parts.producers.update(open, offset(shape.open), 5_000)
+  }
   const end = shape.end ?? parts.builder.endOffset
   const compacted: CompactedRange = {
     endOffset: offset(end),
