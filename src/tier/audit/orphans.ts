@@ -8,7 +8,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
 import { offset } from '../../base/units.ts'
 import { pageKey, parseKey, type ArchiveIdentity } from '../keys.ts'
-import type { Manifest } from '../manifest/manifest.ts'
+import { archiveBase, type Manifest } from '../manifest/manifest.ts'
 import { placeKey } from '../read/blocks.ts'
 import { locateOffset, type LoadPage } from '../read/locate.ts'
 import type { PartitionArchive } from '../upload/partition-archive.ts'
@@ -88,8 +88,8 @@ export class Orphans {
     }
     if (parsed?.kind !== 'segment') return true
     const { store, loadPage } = this.#deps
-    // Entries that are read from one object may begin behind its base.
-    for (let at = parsed.name.base; ;) {
+    // Entries that are read from one object may begin behind its base, and the archive as well.
+    for (let at = offset(Math.max(parsed.name.base, archiveBase(manifest))); ;) {
       const entry = await locateOffset(manifest, at, loadPage)
       if (entry === null || entry.objectBase > parsed.name.base) return false
       if (placeKey({ store, identity: this.#identity, entry }) === key) return true

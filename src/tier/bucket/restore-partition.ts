@@ -1,7 +1,7 @@
 // Brings one partition back from its archive: its leader's next epoch is written into the manifest,
 // which shuts out whoever led it before; its newest segment is copied home and verified on the way;
 // and where the log starts, here and in the archive, is written down as a running log would have.
-import { OperatingError } from '../../base/errors.ts'
+import { FormatError, OperatingError } from '../../base/errors.ts'
 import { leaderEpoch, offset, type LeaderEpoch } from '../../base/units.ts'
 import { partitionDirectory } from '../../log/log-host.ts'
 import { saveLogStart } from '../../log/log-start.ts'
@@ -120,8 +120,8 @@ async function copyHome(disk: Disk, crypto: Crypto, place: SegmentPlace): Promis
 async function copyVerified(file: DiskFile, crypto: Crypto, place: SegmentPlace): Promise<void> {
   const { store, entry } = place
   const key = placeKey(place)
-  const damaged = (): OperatingError =>
-    new OperatingError('corrupt', `Cannot restore ${key}: its bytes are not what was archived`)
+  const damaged = (cause?: unknown): OperatingError =>
+    new OperatingError('corrupt', `Cannot restore ${key}: its bytes are not what was archived`, cause)
   for (let from = 0; from < entry.objectBytes; from += READ_BYTES) {
     const to = Math.min(from + READ_BYTES, entry.objectBytes)
     const found = await store.get(key, { range: { from, to } })
@@ -137,7 +137,12 @@ async function copyVerified(file: DiskFile, crypto: Crypto, place: SegmentPlace)
       const tail = Math.min(FOOTER_READ_BYTES, entry.objectBytes)
       const bytes = new Uint8Array(tail)
       await file.read(entry.objectBytes - tail, bytes)
-      decodeFooter(crypto, bytes, entry.objectBytes)
+      try {
+        decodeFooter(crypto, bytes, entry.objectBytes)
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error
+        throw damaged(error)
+      }
     }
   }
 }
