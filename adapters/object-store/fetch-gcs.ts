@@ -3,6 +3,7 @@
 // signed by the same key.
 import { crc32c } from '../../src/base/crc32c.ts'
 import type { ObjectStore } from '../../src/ports/object-store.ts'
+import { restApi, type GcsPlace } from './gcs/rest.ts'
 import type { GcsSigner } from './gcs/sign.ts'
 import { gcsStore, type GcsStoreOptions } from './gcs/store.ts'
 import { AnswerError } from './shared/failure.ts'
@@ -19,7 +20,7 @@ export interface ServiceAccountKey {
 }
 
 /** Which bucket, and by whom it is read. */
-export interface FetchGcsOptions extends GcsStoreOptions {
+export interface FetchGcsOptions extends GcsPlace, GcsStoreOptions {
   /** A service account's key, or what gives tokens; absent for a bucket that asks for none. */
   readonly credentials?: ServiceAccountKey | ((signal: AbortSignal) => Promise<string>)
 }
@@ -32,13 +33,18 @@ const EARLY_MS = 5 * 60_000
 /** Opens a bucket; nothing is sent yet. */
 export function openFetchGcsStore(options: FetchGcsOptions): ObjectStore {
   const http = fetchHttp()
-  const { credentials } = options
+  const { credentials, bucket } = options
   const parts = { http, crc32c }
-  if (credentials === undefined) return gcsStore({ ...parts, token: async () => null }, options)
-  if (typeof credentials === 'function') return gcsStore({ ...parts, token: credentials }, options)
+  if (credentials === undefined) {
+    return gcsStore(restApi({ ...parts, token: async () => null }, options), bucket, options)
+  }
+  if (typeof credentials === 'function') {
+    return gcsStore(restApi({ ...parts, token: credentials }, options), bucket, options)
+  }
   const signer = signerOf(credentials)
   const token = tokensOf(credentials, signer, http)
-  return gcsStore({ ...parts, token, signer: async () => signer }, options)
+  const api = restApi({ ...parts, token, signer: async () => signer }, options)
+  return gcsStore(api, bucket, options)
 }
 
 function signerOf({ client_email, private_key }: ServiceAccountKey): GcsSigner {

@@ -1,99 +1,268 @@
-// Google Cloud Storage for brokers: the JSON API by node:http, with tokens and signatures from
-// Google's own library, which knows every way to get them: a key file, the machine's account, the
-// identity of another cloud. Checksums are native where that loads.
-import { sign } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+// Google Cloud Storage for brokers, by Google's SDK, which knows every way to get credentials: a
+// key file, the machine's account, the identity of another cloud. It repeats nothing: who asks
+// knows how long there is. Checksums are native where that loads.
+//
+// Reads are our own requests, by the SDK's credentials. A read that is given up makes the SDK
+// (8.4.0, File.createReadStream) destroy the agent that all its requests share, and every other
+// request with it; readers give up all the time. What the SDK has begun to send it cannot end: such
+// an operation ends for its caller, and by itself later. Idle connections are the SDK's own.
 import { crc32c as plainCrc32c } from '../../src/base/crc32c.ts'
-import type { ObjectStore } from '../../src/ports/object-store.ts'
-import type { GcsSigner } from './gcs/sign.ts'
+import type { ObjectSource, ObjectStore } from '../../src/ports/object-store.ts'
+import { Storage, type Bucket, type File } from '@google-cloud/storage'
+import { gcsFailure, type GcsApi, type GcsObject } from './gcs/api.ts'
+import { answerFailure, type GcsPlace } from './gcs/rest.ts'
 import { gcsStore, type GcsStoreOptions } from './gcs/store.ts'
-import { AnswerError } from './shared/failure.ts'
-import { unbase64, utf8 } from './shared/http.ts'
+import { AnswerError, bareCause } from './shared/failure.ts'
+import { encodeStrictly, type HttpAnswer, type HttpRequest } from './shared/http.ts'
 import { nodeHttp } from './shared/node-http.ts'
+import { eachPart, SourceError } from './shared/parts.ts'
 
 /** Which bucket, and how it is reached. */
-export interface GcsOptions extends GcsStoreOptions {
-  /** Path of a service account's key; where Google's tools would look if absent. */
-  readonly keyFile?: string
+export interface GcsOptions extends GcsPlace, GcsStoreOptions {
+  /**
+   * Whether it is asked without credentials, as emulators are; no if absent. Credentials are found
+   * where Google's tools look: GOOGLE_APPLICATION_CREDENTIALS of the process, then the machine's.
+   */
+  readonly isAnonymous?: boolean
 }
 
-/** Where tokens and signatures come from. */
-interface Identity {
-  token(): Promise<string | null>
-  readonly signer?: () => Promise<GcsSigner>
-}
+const TYPE = 'application/octet-stream'
+/** What is handed to the SDK at once: it keeps several of these on the way to a socket. */
+const PIECE_BYTES = 1 << 20
 
-const SCOPE = 'https://www.googleapis.com/auth/devstorage.read_write'
-
-/** Opens a bucket; nothing is sent yet. An endpoint without a key file is asked without a token. */
+/** Opens a bucket; nothing is sent yet. */
 export async function openGcsStore(options: GcsOptions): Promise<ObjectStore> {
-  const { keyFile, endpoint } = options
-  const isDefault =
-    keyFile === undefined || keyFile === process.env['GOOGLE_APPLICATION_CREDENTIALS']
-  const identity =
-    endpoint !== undefined && keyFile === undefined
-      ? { token: async () => null }
-      : isDefault
-        ? await defaultIdentity()
-        : await keyIdentity(keyFile)
-  return gcsStore({ http: nodeHttp(), crc32c: await fastCrc32c(), ...identity }, options)
+  return gcsStore(new SdkApi(options, await fastCrc32c()), options.bucket, options)
 }
 
-/** Whatever Google's library finds: a file that the environment names, or who the machine is. */
-async function defaultIdentity(): Promise<Identity> {
-  const { GoogleAuth } = await import('google-auth-library')
-  const auth = new GoogleAuth({ scopes: SCOPE })
+class SdkApi implements GcsApi {
+  readonly crc32c: (bytes: Uint8Array, seed: number) => number
+  readonly sign?: (key: string, seconds: number) => Promise<string>
+  readonly #isAnonymous: boolean
+  readonly #storage: Storage
+  readonly #bucket: Bucket
+  readonly #http = nodeHttp()
+
+  constructor(options: GcsOptions, crc32c: (bytes: Uint8Array, seed: number) => number) {
+    const { bucket, endpoint, isAnonymous = false } = options
+    this.crc32c = crc32c
+    this.#isAnonymous = isAnonymous
+    this.#storage = new Storage({
+      ...(endpoint !== undefined && { apiEndpoint: endpoint.replace(/\/$/, '') }),
+      useAuthWithCustomEndpoint: !isAnonymous,
+      retryOptions: { autoRetry: false, maxRetries: 0, retryableErrorFn: () => false },
+    })
+    this.#bucket = this.#storage.bucket(bucket)
+    if (!isAnonymous) this.sign = (key, seconds) => this.#signed(key, seconds)
+  }
+
+  async putWhole(
+    key: string,
+    bytes: Uint8Array,
+    { crc32c, condition }: Parameters<GcsApi['putWhole']>[2],
+    signal: AbortSignal,
+  ): Promise<GcsObject> {
+    const file = this.#bucket.file(key)
+    const metadata = { contentType: TYPE, crc32c }
+    await this.#told(signal, () =>
+      // The SDK's own validation would delete whatever has the key when it fails.
+      file.save(bytes, { resumable: false, validation: false, metadata, ...matching(condition) }),
+    )
+    return objectOf(file)
+  }
+
+  async putParts(
+    key: string,
+    source: ObjectSource,
+    { partBytes, condition, taken }: Parameters<GcsApi['putParts']>[2],
+    signal: AbortSignal,
+  ): Promise<GcsObject> {
+    const file = this.#bucket.file(key)
+    const stream = file.createWriteStream({
+      ...{ resumable: true, chunkSize: partBytes, validation: false },
+      metadata: { contentType: TYPE, contentLength: source.size },
+      ...matching(condition),
+    })
+    let session: string | null = null
+    stream.once('uri', (uri: string) => {
+      session = uri
+    })
+    const ended = Promise.withResolvers<undefined>()
+    stream.once('finish', () => ended.resolve(undefined)).once('error', ended.reject)
+    ended.promise.catch(() => {})
+    const write = (piece: Uint8Array): Promise<undefined> =>
+      new Promise((resolve) => stream.write(piece, () => resolve(undefined)))
+    let turn = Promise.resolve()
+    const limits = { partBytes, atOnce: 2, partsMax: Infinity }
+    try {
+      await eachPart(source, limits, signal, ({ bytes }) => {
+        turn = turn.then(async () => {
+          taken(bytes)
+          for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+            const piece = bytes.subarray(at, at + PIECE_BYTES)
+            await this.#told(signal, () => Promise.race([ended.promise, write(piece)]))
+          }
+        })
+        return turn
+      })
+      stream.end()
+      await this.#told(signal, () => ended.promise)
+      return objectOf(file)
+    } catch (error) {
+      stream.destroy()
+      if (session === null) throw error
+      await this.#giveUp(session)
+      const isGone = error instanceof AnswerError && (error.status === 404 || error.status === 410)
+      throw isGone ? new AnswerError({ status: error.status, code: 'NoSuchUpload' }, error) : error
+    }
+  }
+
+  async get(
+    key: string,
+    range: { readonly from: number; readonly to: number } | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly bytes: Uint8Array; readonly generation: string }> {
+    const headers = range && { range: `bytes=${String(range.from)}-${String(range.to - 1)}` }
+    const object = `storage/v1/b/${this.#bucket.name}/o/${encodeStrictly(key)}`
+    const url = `${this.#storage.apiEndpoint}/${object}?alt=media`
+    const answer = await this.#send({ method: 'GET', url, headers: headers ?? {} }, signal)
+    return { bytes: answer.bytes, generation: answer.header('x-goog-generation') ?? '' }
+  }
+
+  async head(key: string, signal: AbortSignal): Promise<GcsObject> {
+    const file = this.#bucket.file(key)
+    await this.#told(signal, () => file.getMetadata())
+    return objectOf(file)
+  }
+
+  async list(
+    { prefix, cursor, limit }: Parameters<GcsApi['list']>[0],
+    signal: AbortSignal,
+  ): Promise<{ readonly objects: readonly GcsObject[]; readonly next: string | null }> {
+    const fields = 'items(name,size,generation,updated),nextPageToken'
+    const [files, next] = await this.#told(signal, () =>
+      this.#bucket.getFiles({
+        ...{ prefix, fields, maxResults: limit, autoPaginate: false },
+        ...(cursor !== undefined && { pageToken: cursor }),
+      }),
+    )
+    const { pageToken } = (next ?? {}) as { readonly pageToken?: string }
+    // Where fields are asked for, the SDK hands on what was answered.
+    return { objects: files as unknown as readonly GcsObject[], next: pageToken ?? null }
+  }
+
+  async delete(key: string, generation: string | undefined, signal: AbortSignal): Promise<void> {
+    const { preconditionOpts } = matching(generation)
+    await this.#told(signal, () => this.#bucket.file(key).delete({ ...preconditionOpts }))
+  }
+
+  close(): void {
+    this.#http.close()
+  }
+
+  #signed(key: string, seconds: number): Promise<string> {
+    const accessibleAt = Math.floor(Date.now() / 1000) * 1000
+    const expires = accessibleAt + seconds * 1000
+    return this.#proven(async () => {
+      const how = { version: 'v4', action: 'read', accessibleAt, expires } as const
+      const [url] = await this.#bucket.file(key).getSignedUrl(how)
+      return url
+    })
+  }
+
+  /** A request of our own, by the SDK's credentials. */
+  async #send(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+    const proof: Record<string, string> = {}
+    if (!this.#isAnonymous) {
+      const { authClient } = this.#storage
+      const given = await this.#proven(() => authClient.getRequestHeaders(request.url))
+      given.forEach((value, name) => {
+        proof[name] = value
+      })
+    }
+    const headers = { ...request.headers, ...proof }
+    const answer = await this.#http.send({ ...request, headers }, signal)
+    if (answer.status >= 200 && answer.status < 300) return answer
+    throw answerFailure(answer)
+  }
+
+  /** Google would keep the session for a week; it answers 499 to what is given up. */
+  async #giveUp(session: string): Promise<void> {
+    const request = { method: 'DELETE', url: session, headers: {} } as const
+    await this.#send(request, AbortSignal.timeout(10_000)).catch(() => {})
+  }
+
+  /**
+   * Runs a request of the SDK, with its failures as answers; ends when the signal is aborted,
+   * whether or not the request does.
+   */
+  async #told<T>(signal: AbortSignal, request: () => Promise<T>): Promise<T> {
+    // Without this, a failure to get a token could not be told from one of the request.
+    if (!this.#isAnonymous) await this.#proven(() => this.#storage.authClient.getAccessToken())
+    if (signal.aborted) throw signal.reason
+    const aborted = Promise.withResolvers<never>()
+    const abandon = (): void => aborted.reject(signal.reason as Error)
+    signal.addEventListener('abort', abandon)
+    try {
+      return await Promise.race([request(), aborted.promise])
+    } catch (error) {
+      throw signal.aborted ? error : failureOf(error)
+    } finally {
+      signal.removeEventListener('abort', abandon)
+    }
+  }
+
+  /** Runs what may fail because nobody has said who this is, or because the network is gone. */
+  async #proven<T>(task: () => Promise<T>): Promise<T> {
+    try {
+      return await task()
+    } catch (error) {
+      const { code } = (error ?? {}) as { readonly code?: unknown }
+      const isSystem = typeof code === 'string' && /^E[A-Z]+$/.test(code)
+      if (isSystem && code !== 'ENOENT' && code !== 'EACCES') {
+        throw new AnswerError({ status: 0, code }, bareCause(error))
+      }
+      throw new AnswerError({ status: 401, code: 'CannotAuthenticate' }, bareCause(error))
+    }
+  }
+}
+
+const matching = (
+  condition: string | undefined,
+): { readonly preconditionOpts: { readonly ifGenerationMatch?: string } } => ({
+  preconditionOpts: condition === undefined ? {} : { ifGenerationMatch: condition },
+})
+
+function objectOf(file: File): GcsObject {
+  const { size, generation, updated, crc32c } = file.metadata
   return {
-    token: () => known(async () => (await auth.getAccessToken()) ?? null),
-    signer: () =>
-      known(async () => {
-        const { client_email: account } = await auth.getCredentials()
-        if (account === undefined) throw new Error('there is no service account')
-        return { account, sign: async (text) => unbase64(await auth.sign(text)) }
-      }),
+    ...{ name: file.name, size: size ?? 0, generation: generation ?? '' },
+    ...(updated !== undefined && { updated }),
+    ...(crc32c !== undefined && { crc32c }),
   }
 }
 
-/** A service account by its key, which is read when it is needed first. */
-async function keyIdentity(file: string): Promise<Identity> {
-  const { JWT } = await import('google-auth-library')
-  const read = async (): Promise<{ readonly email: string; readonly key: string }> => {
-    const told = JSON.parse(await readFile(file, 'utf8')) as Readonly<Record<string, unknown>>
-    const { client_email: email, private_key: key } = told
-    if (typeof email === 'string' && typeof key === 'string') return { email, key }
-    throw new Error('the file is no key of a service account')
+/** What the SDK throws: an ApiError, a GaxiosError, what the network threw, or a bare object. */
+function failureOf(error: unknown): unknown {
+  if (error instanceof SourceError || error instanceof AnswerError) return error
+  const { code, status, errors, message, response } = (error ?? {}) as {
+    readonly code?: unknown
+    readonly status?: unknown
+    readonly errors?: readonly { readonly reason?: unknown }[]
+    readonly message?: unknown
+    readonly response?: { readonly status?: unknown }
   }
-  let client: Promise<InstanceType<typeof JWT>> | null = null
-  return {
-    token: () =>
-      known(async () => {
-        client ??= read().then((found) => new JWT({ ...found, scopes: SCOPE }))
-        return (await (await client).getAccessToken()).token ?? null
-      }),
-    signer: () =>
-      known(async () => {
-        const { email, key } = await read()
-        return { account: email, sign: async (text) => sign('sha256', utf8(text), key) }
-      }),
+  const found = [status, response?.status, code].map(Number).find((one) => one >= 100)
+  const text = typeof message === 'string' ? message : ''
+  if (found === undefined) {
+    const told = typeof code === 'string' ? code : ''
+    return new AnswerError({ status: 0, code: told }, bareCause(error))
   }
-}
-
-/** Runs what may fail for want of credentials. */
-async function known<T>(task: () => Promise<T>): Promise<T> {
-  try {
-    return await task()
-  } catch (error) {
-    throw unknown(error)
-  }
-}
-
-/** Google's library failed to get a token: nobody has said who this is, or the network is gone. */
-function unknown(error: unknown): AnswerError {
-  const { code } = error as { readonly code?: unknown }
-  const isNetwork = typeof code === 'string' && /^(E[A-Z]+|ETIMEDOUT)$/.test(code)
-  const isFile = code === 'ENOENT' || code === 'EACCES'
-  if (isNetwork && !isFile) return new AnswerError({ status: 0, code }, error)
-  return new AnswerError({ status: 401, code: 'CannotAuthenticate' }, error)
+  const reason = errors?.[0]?.reason ?? (found === 404 ? 'notFound' : '')
+  return gcsFailure(
+    { status: found, reason: typeof reason === 'string' ? reason : '', message: text },
+    bareCause(error),
+  )
 }
 
 async function fastCrc32c(): Promise<(bytes: Uint8Array, seed: number) => number> {

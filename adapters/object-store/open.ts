@@ -147,12 +147,15 @@ async function openS3(place: Place, environment: Environment): Promise<ObjectSto
 async function openGs(place: Place, environment: Environment): Promise<ObjectStore> {
   const bucket = named(place, place.host, 'bucket')
   const endpoint = place.parameters.get('endpoint')
-  const keyFile = environment['GOOGLE_APPLICATION_CREDENTIALS']
+  const name = 'GOOGLE_APPLICATION_CREDENTIALS'
+  if (environment[name] !== undefined && environment[name] !== process.env[name]) {
+    throw new UsageError(`Set ${name} for the whole process: Google's SDK reads it there`)
+  }
   const { openGcsStore } = await import('./gcs.ts')
   const store = await openGcsStore({
     bucket,
     ...(endpoint === undefined ? {} : { endpoint }),
-    ...(keyFile === undefined ? {} : { keyFile }),
+    isAnonymous: endpoint !== undefined && environment[name] === undefined,
   })
   return prefixed(store, prefixOf(place, place.path))
 }

@@ -76,6 +76,8 @@ describe('openObjectStore()', () => {
     await expect(openObjectStore('s3://b', { AWS_ACCESS_KEY_ID: 'a' })).rejects.toThrow('set both')
     const environment = { AZURE_STORAGE_CONNECTION_STRING: 'AccountName=other;AccountKey=a2V5' }
     await expect(openObjectStore('az://acc/con', environment)).rejects.toThrow('make them agree')
+    const google = { GOOGLE_APPLICATION_CREDENTIALS: '/of/somebody/else' }
+    await expect(openObjectStore('gs://b', google)).rejects.toThrow('for the whole process')
   })
 
   it('loads no SDK for stores that need none', () => {
@@ -84,12 +86,15 @@ describe('openObjectStore()', () => {
       const loaded = []
       registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) })
       const { openObjectStore } = await import(process.argv[1])
-      for (const url of ['memory:', 'az://a/b']) await (await openObjectStore(url, {})).close()
+      for (const url of ['memory:', process.argv[2]]) await (await openObjectStore(url, {})).close()
       console.log(loaded.filter((url) => url.includes('node_modules')).join())
     `
     const open = join(import.meta.dirname, '../../adapters/object-store/open.ts')
     const flags = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script]
-    expect(execFileSync(process.execPath, [...flags, open], { encoding: 'utf8' })).toBe('\n')
+    const directory = fs.mkdtempSync(join(tmpdir(), 'store-'))
+    const parameters = [...flags, open, pathToFileURL(directory).href]
+    expect(execFileSync(process.execPath, parameters, { encoding: 'utf8' })).toBe('\n')
+    fs.rmSync(directory, { recursive: true })
   })
 })
 

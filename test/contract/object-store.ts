@@ -446,6 +446,22 @@ export const objectStoreContract = (name: string, makeRig: () => Promise<StoreRi
       })
     })
 
+    spec('a read that is given up ends no other', async (at) => {
+      const body = patterned(24 * MiB, 6)
+      await store.put(`${at}a`, body)
+      const reads = Array.from({ length: 8 }, async (_, i) => {
+        const abort = new AbortController()
+        const read = store.get(`${at}a`, { signal: abort.signal })
+        if (i % 2 === 0) return same((await read)?.bytes, body)
+        const ended = kindOf(read)
+        await store.head(`${at}a`)
+        abort.abort()
+        return ended
+      })
+      const ends = await Promise.all(reads)
+      expect(ends.filter((_, i) => i % 2 === 0)).toEqual([true, true, true, true])
+    })
+
     spec('sign() gives a URL that reads, and that cannot be altered', async (at, { skip }) => {
       if (store.sign === undefined) {
         skip('the store signs nothing')

@@ -1,20 +1,11 @@
-// How bodies go to Google Cloud Storage: in one request with what describes them, or part after
-// part through a resumable upload, whose session takes up where it says it has got to. Either way
-// the object's CRC-32C is compared with the one that was made of the bytes here.
+// How bodies go to Google Cloud Storage over REST: in one request with what describes them, or part
+// after part through a resumable upload, whose session takes up where it says it has got to.
 import type { ObjectSource } from '../../../src/ports/object-store.ts'
 import { AnswerError } from '../shared/failure.ts'
-import { base64, queryOf, textOfAnswer, utf8 } from '../shared/http.ts'
+import { queryOf, textOfAnswer, utf8 } from '../shared/http.ts'
 import type { HttpAnswer, HttpRequest } from '../shared/http.ts'
 import { eachPart } from '../shared/parts.ts'
-
-/** An object as the JSON API tells it, as far as it is asked for. */
-export interface GcsObject {
-  readonly name: string
-  readonly size?: string
-  readonly generation: string
-  readonly updated?: string
-  readonly crc32c?: string
-}
+import type { GcsObject } from './api.ts'
 
 /** One upload: where, of what, and by what means. */
 export interface GcsUpload {
@@ -22,17 +13,17 @@ export interface GcsUpload {
   readonly key: string
   /** Parameters of its condition. */
   readonly condition: Readonly<Record<string, string>>
-  crc32c(bytes: Uint8Array, seed: number): number
   send(request: HttpRequest): Promise<HttpAnswer>
-  /** Deletes that generation of the object. */
-  drop(generation: string): Promise<void>
 }
 
 const TYPE = 'application/octet-stream'
 
 /** Puts bytes in one request; Google refuses them if they have another checksum. */
-export async function putWhole(upload: GcsUpload, bytes: Uint8Array): Promise<GcsObject> {
-  const crc32c = crcText(upload.crc32c(bytes, 0))
+export async function putWhole(
+  upload: GcsUpload,
+  bytes: Uint8Array,
+  crc32c: string,
+): Promise<GcsObject> {
   const boundary = `part-${crypto.randomUUID()}`
   const about = JSON.stringify({ name: upload.key, contentType: TYPE, crc32c })
   const head =
@@ -45,14 +36,14 @@ export async function putWhole(upload: GcsUpload, bytes: Uint8Array): Promise<Gc
     headers: { 'content-type': `multipart/related; boundary=${boundary}` },
     body: [utf8(head), bytes, utf8(`\r\n--${boundary}--\r\n`)],
   })
-  return verified(upload, JSON.parse(textOfAnswer(answer)) as GcsObject, crc32c)
+  return JSON.parse(textOfAnswer(answer)) as GcsObject
 }
 
 /** Puts a body in parts, one after the other, while the next one is read. */
 export async function putResumably(
   upload: GcsUpload,
   source: ObjectSource,
-  partBytes: number,
+  how: { readonly partBytes: number; readonly taken: (bytes: Uint8Array) => void },
   signal: AbortSignal,
 ): Promise<GcsObject> {
   const query = queryOf({ uploadType: 'resumable', name: upload.key, ...upload.condition })
@@ -64,14 +55,13 @@ export async function putResumably(
   })
   const session = begun.header('location') ?? ''
   let last: HttpAnswer | null = null
-  let crc = 0
   let turn: Promise<void> = Promise.resolve()
-  const limits = { partBytes, atOnce: 2, partsMax: Infinity }
+  const limits = { partBytes: how.partBytes, atOnce: 2, partsMax: Infinity }
   try {
     await eachPart(source, limits, signal, ({ from, bytes }) => {
       turn = turn.then(async () => {
         if (signal.aborted) throw signal.reason
-        crc = upload.crc32c(bytes, crc)
+        how.taken(bytes)
         last = await sendPart(upload, session, bytes, { from, size: source.size })
       })
       return turn
@@ -82,7 +72,7 @@ export async function putResumably(
     throw error
   }
   if (last === null) throw new AnswerError({ status: 0, code: 'NoParts' })
-  return verified(upload, JSON.parse(textOfAnswer(last)) as GcsObject, crcText(crc))
+  return JSON.parse(textOfAnswer(last)) as GcsObject
 }
 
 /** Sends one part; the session may take less than all of it, and is then sent the rest. */
@@ -114,17 +104,4 @@ async function sendPart(
     if (next <= at || next > end) throw new AnswerError({ status: 503, code: 'UploadStalled' })
     at = next
   }
-}
-
-async function verified(upload: GcsUpload, object: GcsObject, crc32c: string): Promise<GcsObject> {
-  if (object.crc32c === crc32c) return object
-  await upload.drop(object.generation)
-  throw new AnswerError({ status: 0, code: 'ChecksumMismatch' })
-}
-
-/** Big-endian bytes of a CRC, in base64. */
-function crcText(crc: number): string {
-  const bytes = new Uint8Array(4)
-  new DataView(bytes.buffer).setUint32(0, crc)
-  return base64(bytes)
 }

@@ -25,6 +25,18 @@ export class AnswerError extends Error {
   }
 }
 
+/**
+ * What may be kept of an SDK's error as a cause: its name and words. Its request has credentials
+ * in it, and so may an address that it repeats.
+ */
+export function bareCause(error: unknown): Error {
+  const { name, message } = (error ?? {}) as { readonly name?: unknown; readonly message?: unknown }
+  const words = typeof message === 'string' ? message : ''
+  const cause = new Error(words.replace(/\?[^\s"']*/g, ''))
+  if (typeof name === 'string') cause.name = name
+  return cause
+}
+
 /** How a provider calls things. */
 export interface StoreWords {
   /** Scheme and bucket. */

@@ -50,9 +50,11 @@ export class Orphans {
     const due: string[] = []
     for (const key of keys) {
       if (!this.#isOurs(key, archive.owner.epoch)) continue
-      const since = this.#seen.get(key) ?? nowMs
-      if (nowMs - since >= this.#graceMs && this.#seen.has(key)) due.push(key)
-      if (seen.size < SEEN_MAX) seen.set(key, since)
+      const since = this.#seen.get(key)
+      // It may have been named while the look went on, and its grace begins when that ends.
+      if (since === undefined && (await this.#isNamedNow(archive, key))) continue
+      if (since !== undefined && nowMs - since >= this.#graceMs) due.push(key)
+      if (seen.size < SEEN_MAX) seen.set(key, since ?? clock.monotonicMs())
     }
     this.#seen = seen
     if (due.length === 0) return 0
@@ -73,6 +75,10 @@ export class Orphans {
     if (parsed === null || parsed.kind === 'head' || this.#deps.isPending(key)) return false
     // A page of a newer leader is named by the very next replacement, or never.
     return parsed.kind === 'page' || parsed.name.epoch <= epoch
+  }
+
+  #isNamedNow({ manifest }: PartitionArchive, key: string): Promise<boolean> {
+    return manifest === null ? Promise.resolve(false) : this.#isNamed(manifest, key)
   }
 
   async #isNamed(manifest: Manifest, key: string): Promise<boolean> {

@@ -41,14 +41,36 @@ const READ_BYTES = 8 * BLOCK_BYTES
 
 /** Restores a partition; null when the bucket has nothing of it. */
 export async function restorePartition(
-  { disk, store, crypto }: RestorePartitionPorts,
+  ports: RestorePartitionPorts,
   owner: ArchiveOwner,
 ): Promise<RestoredPartition | null> {
+  const { store, crypto } = ports
   const key = headKey(owner)
   const found = await store.get(key)
   if (found === null) return null
-  const before = readHead(crypto, key, owner, found.bytes)
-  const epoch = leaderEpoch(Math.max(owner.epoch, before.writerEpoch) + 1)
+  const { writerEpoch } = readHead(crypto, key, owner, found.bytes)
+  return takeOver(ports, owner, leaderEpoch(Math.max(owner.epoch, writerEpoch) + 1))
+}
+
+/**
+ * Begins a partition of which the bucket had nothing: an empty manifest shuts out whoever led it
+ * before and had not archived anything yet, and would else archive records of another history under
+ * the same offsets. What has been archived at the last moment is restored.
+ */
+export async function beginPartition(
+  ports: RestorePartitionPorts,
+  owner: ArchiveOwner,
+): Promise<RestoredPartition> {
+  return (
+    (await restorePartition(ports, owner)) ?? takeOver(ports, owner, leaderEpoch(owner.epoch + 1))
+  )
+}
+
+async function takeOver(
+  { disk, store, crypto }: RestorePartitionPorts,
+  owner: ArchiveOwner,
+  epoch: LeaderEpoch,
+): Promise<RestoredPartition> {
   const pages = new PageCache(crypto, PAGES_BYTES)
   const archive = new PartitionArchive({ store, crypto, pages }, { ...owner, epoch })
   const manifest = await archive.change((now) => now)
