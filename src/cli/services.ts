@@ -3,6 +3,7 @@
 // absent is not listed, so that the help never names what does not work.
 import type { Restored } from '../broker/tier/restore.ts'
 import type { ExplainedSetting } from '../config/explain.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Crypto } from '../ports/crypto.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
 import type { RecordTools } from '../record/section.ts'
@@ -68,6 +69,7 @@ export interface FileDecoder {
 /** What the commands on object stores work with. */
 export interface TierTools {
   readonly crypto: Crypto
+  readonly clock: Clock
   /** Opens a store by its URL. Throws UsageError or `refused` with a sentence. */
   openStore(url: string): Promise<ObjectStore>
   /** Builds a data directory from a bucket; `told` hears what was skipped. */

@@ -24,10 +24,12 @@ export const services: Services = {
 
   tier: async () => {
     const { openObjectStore } = await import('../../adapters/object-store/open.ts')
+    const { createClock } = await import('../platform/clock.ts')
     const { createCrypto } = await import('../platform/crypto.ts')
     const { restoreInto } = await import('../main.ts')
     return {
       crypto: createCrypto(),
+      clock: createClock(),
       openStore: async (url) => {
         // A broker makes its directory; who looks at one that is not there has mistyped it.
         if (url.startsWith('file:')) await access(new URL(url))

@@ -1,5 +1,6 @@
-// `tier ls | verify | restore`: what an operator does with a bucket, with or without a broker.
-// Everything takes the bucket by `--store URL`; credentials come from the environment.
+// `tier ls | verify | restore`, and the commands beside them: what an operator does with a bucket,
+// with or without a broker. Everything takes the bucket by `--store URL`; credentials come from the
+// environment.
 import { Command } from 'commander'
 import { OperatingError } from '../../../base/errors.ts'
 import { auditPartition, type AuditFinding } from '../../../tier/audit/audit-partition.ts'
@@ -16,6 +17,7 @@ import { wholeNumber } from '../../values.ts'
 import { PRICES, type StoreId } from '../../../tier/cost/prices.ts'
 import { storageCost } from '../../../tier/cost/cost.ts'
 import { archives } from './archives.ts'
+import { doctorCommand } from './doctor.ts'
 import { dollars, planCommand } from './plan.ts'
 
 interface StoreFlags {
@@ -31,6 +33,7 @@ export function tierCommand(io: Io, tier: NonNullable<Services['tier']>): Comman
     .addCommand(verifyCommand(io, tier))
     .addCommand(restoreCommand(io, tier))
     .addCommand(planCommand(io))
+    .addCommand(doctorCommand(io, tier))
 }
 
 const withStore = (command: Command): Command =>
