@@ -121,7 +121,11 @@ async function copyVerified(file: DiskFile, crypto: Crypto, place: SegmentPlace)
   const { store, entry } = place
   const key = placeKey(place)
   const damaged = (cause?: unknown): OperatingError =>
-    new OperatingError('corrupt', `Cannot restore ${key}: its bytes are not what was archived`, cause)
+    new OperatingError(
+      'corrupt',
+      `Cannot restore ${key}: its bytes are not what was archived`,
+      cause,
+    )
   for (let from = 0; from < entry.objectBytes; from += READ_BYTES) {
     const to = Math.min(from + READ_BYTES, entry.objectBytes)
     const found = await store.get(key, { range: { from, to } })
