@@ -13,9 +13,10 @@ import { UsageError } from './base/errors.ts'
 import { GiB } from './base/units.ts'
 import { Broker } from './broker/broker.ts'
 import type { Restored } from './broker/tier/restore.ts'
-import type { BrokerSettings } from './config/broker-values.ts'
+import { MAIN_STORE, type BrokerSettings } from './config/broker-values.ts'
 import { loadSettings } from './config/load.ts'
 import type { ObjectStore } from './ports/object-store.ts'
+import type { NamedStore } from './tier/tier-store.ts'
 import { VERSION } from './base/version.ts'
 import { Settings } from './config/settings.ts'
 import { createClock } from './platform/clock.ts'
@@ -49,6 +50,8 @@ export interface StartBrokerOptions {
   readonly rack?: string
   /** URL of the object store; `file://` inside the data directory if absent. */
   readonly store?: string
+  /** URLs of further stores that topics may name in `tier.stores`, by their names. */
+  readonly mirrors?: Readonly<Record<string, string>>
   /** Settings by name, as with `--set`. */
   readonly settings?: Readonly<Record<string, string>>
   readonly configFile?: string
@@ -90,7 +93,7 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Run
       crypto: createCrypto(),
       compression: createCompression(),
       telemetry,
-      openStore: values.usesStore ? () => openStore(values, options) : null,
+      openStores: values.usesStore ? () => openStores(values, options) : null,
     },
     {
       settings,
@@ -134,13 +137,20 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Run
   }
 }
 
-/** The object store of the settings; inside the data directory if they name none. */
-async function openStore(
+/**
+ * The object stores of the settings; the first lies inside the data directory if they name none.
+ */
+async function openStores(
   values: BrokerSettings,
   { memory, environment }: StartBrokerOptions,
-): Promise<ObjectStore> {
+): Promise<NamedStore[]> {
   const embedded = memory === true ? 'memory:' : `file://${path.resolve(values.dataDir, 'store')}`
-  return openObjectStore(values.storeUrl ?? embedded, environment ?? {})
+  const main = { name: MAIN_STORE, url: values.storeUrl ?? embedded }
+  const stores: NamedStore[] = []
+  for (const { name, url } of [main, ...values.mirrors]) {
+    stores.push({ name, store: await openObjectStore(url, environment ?? {}) })
+  }
+  return stores
 }
 
 /** Builds the data directory of a broker from what a bucket has; see restore.ts. */
@@ -181,6 +191,8 @@ async function settingsOf(options: StartBrokerOptions): Promise<Settings> {
   add('cluster.id', options.clusterId)
   add('broker.rack', options.rack)
   add('store.url', options.store)
+  const mirrors = Object.entries(options.mirrors ?? {}).map(([name, url]) => `${name}=${url}`)
+  if (mirrors.length > 0) add('store.mirrors', mirrors.join(','))
   for (const [name, value] of Object.entries(options.settings ?? {})) add(name, value)
   const loaded = loadSettings({
     ...(options.configFile === undefined ? {} : { file: await readConfig(options.configFile) }),

@@ -18,7 +18,7 @@ import type { Compression } from '../ports/compression.ts'
 import type { Crypto } from '../ports/crypto.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Network } from '../ports/network.ts'
-import type { ObjectStore } from '../ports/object-store.ts'
+import type { NamedStore } from '../tier/tier-store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import { servedApis } from './apis.ts'
 import { controllerPolicy } from './config-view.ts'
@@ -54,10 +54,10 @@ export interface BrokerPorts {
   readonly compression: Compression
   readonly telemetry: Telemetry
   /**
-   * Opens the store where tiered topics are archived, once the data directory is known to be ours:
-   * it may lie inside. Null when no object store is used.
+   * Opens the stores where tiered topics are archived, the default first, once the data directory
+   * is known to be ours: one may lie inside. Null when no object store is used.
    */
-  readonly openStore: (() => Promise<ObjectStore>) | null
+  readonly openStores: (() => Promise<readonly NamedStore[]>) | null
 }
 
 /** How a broker is asked to run. */
@@ -182,8 +182,8 @@ export class Broker {
     )
     this.#store = store
     const background = (name: string, work: Promise<void>): void => this.#background(name, work)
-    const objects = (await this.#ports.openStore?.()) ?? null
-    const ports = { ...this.#ports, store: objects }
+    const stores = (await this.#ports.openStores?.()) ?? []
+    const ports = { ...this.#ports, stores }
     this.#tiering = await Tiering.open(ports, settings, directory.clusterId, background)
     const partitions = new Partitions({
       store,

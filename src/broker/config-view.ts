@@ -2,7 +2,7 @@
 // about them. Both read the same layers as the broker itself.
 import type { ControllerPolicy } from '../cluster/decision.ts'
 import type { ResolvedSetting, Settings } from '../config/settings.ts'
-import { brokerConfigFault, listDefault, topicConfigFault } from '../config/settings.ts'
+import { brokerConfigFault, listDefault } from '../config/settings.ts'
 import { SettingTypeCode } from '../config/setting.ts'
 import type { DescribeConfigsResourceResult } from '../wire/messages/32-describe-configs.ts'
 
@@ -47,7 +47,7 @@ export const controllerPolicy = (
     partitions: settings.broker.defaultPartitions,
     replicas: settings.broker.defaultReplicas,
   }),
-  topicConfigFault: (configs) => topicConfigFault(configs),
+  topicConfigFault: (configs) => settings.topicFault(configs),
   brokerConfigFault: (_, configs) => brokerConfigFault(configs),
   listDefault,
   quorum: (configs, replicas) => settings.quorum(configs, replicas),

@@ -307,6 +307,8 @@ function logSettings(values: TopicSettings, settings: Settings): LogSettings {
           lagMaxMs: values.uploadLagMaxMs,
         }
       : null,
+    stores: values.stores,
+    ackStores: values.ackStores,
     flushMs: values.flushMs,
     flushBytes: values.flushBytes,
     producerExpirationMs: settings.broker.producerIdExpirationMs,

@@ -21,6 +21,7 @@ export interface StartOptions {
   readonly internal?: HostPort
   readonly rack?: string
   readonly store?: string
+  readonly mirrors?: Readonly<Record<string, string>>
   /** `--set name=value`: settings by their dotted names, the last of a name wins. */
   readonly settings: Readonly<Record<string, string>>
   readonly configFile?: string

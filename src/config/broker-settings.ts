@@ -3,7 +3,7 @@
 // A setting that may be altered while the broker runs is `dynamic`; the others need a restart.
 import { LOG_SETTINGS } from './log-settings.ts'
 import type { Setting } from './setting.ts'
-import { INT_MAX, rowsOf } from './setting.ts'
+import { INT_MAX, listItems, rowsOf } from './setting.ts'
 
 const boolean = rowsOf('boolean')
 const string = rowsOf('string')
@@ -40,6 +40,19 @@ const storeUrl = (value: string): string | null =>
     ? null
     : 'it must begin with file://, memory:, s3://, gs:// or az://'
 
+const mirrors = (value: string): string | null => {
+  const names = new Set(['main'])
+  for (const item of listItems(value)) {
+    const [, name = '', url = ''] = /^([a-z0-9][a-z0-9_-]{0,31})=(.+)$/.exec(item) ?? []
+    if (name === '') return `'${item}' is not NAME=URL, such as cold=s3://bucket/prefix`
+    if (names.has(name)) return `there are two stores ${name}${name === 'main' ? '' : ' in it'}`
+    names.add(name)
+    const fault = storeUrl(url)
+    if (fault !== null) return `the URL of ${name}: ${fault}`
+  }
+  return null
+}
+
 const processSettings: readonly Setting[] = [
   int('node.id', 1, 'Number of this broker, unique in the cluster.', { min: 0 }),
   string('cluster.id', null, 'Id of the cluster; chosen at random when a new one is begun.'),
@@ -48,6 +61,9 @@ const processSettings: readonly Setting[] = [
   string('data.dir', './data', 'Directory that holds all the bytes of this broker.'),
   string('store.url', null, 'Object store for sealed segments; inside data.dir if unset.', {
     check: storeUrl,
+  }),
+  list('store.mirrors', '', 'Further stores that topics may name in tier.stores, as NAME=URL.', {
+    check: mirrors,
   }),
   list('cluster.peers', '', 'Other voters of the metadata quorum as ID@HOST:PORT.', {
     check: peers,

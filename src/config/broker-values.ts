@@ -24,6 +24,8 @@ export interface BrokerSettings {
   readonly hostLabel: string | null
   readonly dataDir: string
   readonly storeUrl: string | null
+  /** Further stores that topics may name, by their names. */
+  readonly mirrors: readonly StoreAddress[]
   readonly peers: readonly Peer[]
   readonly cacheBytes: number
   readonly journalFileBytes: number
@@ -101,6 +103,21 @@ const parsePeers = (text: string): Peer[] =>
     return { id: Number(item.slice(0, at)), ...parseAddress(item.slice(at + 1)) }
   })
 
+/** A store and what topics call it. */
+export interface StoreAddress {
+  readonly name: string
+  readonly url: string
+}
+
+/** What topics call the store of `store.url`. */
+export const MAIN_STORE = 'main'
+
+const parseStores = (text: string): StoreAddress[] =>
+  listItems(text).map((item) => {
+    const at = item.indexOf('=')
+    return { name: item.slice(0, at), url: item.slice(at + 1) }
+  })
+
 /** The values of a broker whose settings `optional` tells by name, null where one is not set. */
 export const brokerValues = (optional: (name: string) => string | null): BrokerSettings => {
   const text = (name: string): string => optional(name) ?? ''
@@ -113,6 +130,7 @@ export const brokerValues = (optional: (name: string) => string | null): BrokerS
     hostLabel: optional('host.label'),
     dataDir: text('data.dir'),
     storeUrl: optional('store.url'),
+    mirrors: parseStores(text('store.mirrors')),
     peers: parsePeers(text('cluster.peers')),
     cacheBytes: number('cache.bytes'),
     journalFileBytes: number('journal.file.bytes'),

@@ -6,7 +6,7 @@
 import { must } from '../base/assert.ts'
 import { BROKER_SETTINGS, brokerSetting } from './broker-settings.ts'
 import type { BrokerSettings } from './broker-values.ts'
-import { brokerValues } from './broker-values.ts'
+import { MAIN_STORE, brokerValues } from './broker-values.ts'
 import type { Setting } from './setting.ts'
 import { listItems, settingFault } from './setting.ts'
 import { nearest } from './nearest.ts'
@@ -147,6 +147,19 @@ export class Settings {
     const { value, source, scale } = first
     const isScaled = scale !== 1 && !value.startsWith('-')
     return { setting, value: isScaled ? String(Number(value) * scale) : value, source, layers }
+  }
+
+  /** What is wrong with a topic's own settings on this broker, as one sentence; or null. */
+  topicFault(configs: ConfigMap): string | null {
+    const fault = topicConfigFault(configs)
+    if (fault !== null) return fault
+    const known = [MAIN_STORE, ...this.broker.mirrors.map(({ name }) => name)]
+    const strange = listItems(configs.get('tier.stores') ?? '').find((one) => !known.includes(one))
+    if (strange === undefined) return null
+    return (
+      `Invalid value ${strange} for setting tier.stores: this broker has no such store; it has ` +
+      `${known.join(', ')}, and others are told to it by --mirror NAME=URL`
+    )
   }
 
   /** Every topic setting of a topic with these settings of its own, by name. */

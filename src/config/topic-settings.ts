@@ -342,6 +342,18 @@ const tier: readonly Setting[] = [
     'How long a record of a tiered topic may wait before its segment is sealed and archived.',
     { min: 1_000, synonyms: [{ name: 'tier.upload.max.lag.ms' }] },
   ),
+  list(
+    'tier.stores',
+    '',
+    'Stores that have the archive, by name, the original first; where it is now if empty.',
+    { synonyms: [{ name: 'tier.stores' }] },
+  ),
+  int(
+    'tier.ack.stores',
+    1,
+    'How many of its stores have a segment before it may go from local disk.',
+    { min: 1, max: 16, synonyms: [{ name: 'tier.ack.stores' }] },
+  ),
 ]
 
 /** All topic settings, sorted by name. */

@@ -20,6 +20,9 @@ export interface TopicSettings {
   /** Whether sealed segments go to the object store. Never of a compacted topic. */
   readonly isArchiving: boolean
   readonly uploadLagMaxMs: number
+  /** Names of the stores that are to have the archive; empty where it stays where it is. */
+  readonly stores: readonly string[]
+  readonly ackStores: number
   readonly deleteRetentionMs: number
   readonly minCompactionLagMs: number
   readonly maxCompactionLagMs: number
@@ -68,6 +71,8 @@ export const topicValues = (
     localRetentionBytes: follow('local.retention.bytes', 'retention.bytes'),
     isArchiving,
     uploadLagMaxMs: number('tier.upload.max.lag.ms'),
+    stores: listItems(text('tier.stores')),
+    ackStores: number('tier.ack.stores'),
     deleteRetentionMs: number('delete.retention.ms'),
     minCompactionLagMs: number('min.compaction.lag.ms'),
     maxCompactionLagMs: number('max.compaction.lag.ms'),

@@ -48,6 +48,12 @@ export interface LogSettings {
   readonly compaction: CompactionSettings | null
   /** Null unless sealed segments go to the object store. */
   readonly archive: ArchiveSettings | null
+  /**
+   * `tier.stores`: names of the stores that are to have the archive; empty leaves it where it is.
+   */
+  readonly stores: readonly string[]
+  /** `tier.ack.stores`: how many of them must have a segment before it may go from this disk. */
+  readonly ackStores: number
   /** For `memory`: write to the segment after this long, or this many bytes. */
   readonly flushMs: number
   readonly flushBytes: number

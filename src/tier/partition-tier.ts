@@ -1,5 +1,5 @@
 // The archive of one partition as its leader uses it: uploads what may go, reads what is not on
-// disk any more, and tells retention how far the archive reaches. A copy of the manifest lies
+// disk any more, and tells retention how far the archives reach. A copy of the manifest lies
 // beside the segments, so that a broker that starts while the store is away still knows what it may
 // ask for; it is for reading only. Local bytes are let go on the word of the store itself, heard by
 // this process.
@@ -11,67 +11,85 @@ import { Lineage } from '../log/state/lineage.ts'
 import type { LogRead } from '../log/cache/log-read.ts'
 import type { FoundRecord } from '../log/timestamp-search.ts'
 import type { RecordTools } from '../record/section.ts'
-import { auditObject } from './audit/audit-object.ts'
-import { auditPartition, type AuditFinding, type AuditPorts } from './audit/audit-partition.ts'
-import { Orphans } from './audit/orphans.ts'
-import type { AuditedBytes } from './audit/scrubber.ts'
+import type { AuditFinding } from './audit/audit-partition.ts'
+import type { AuditedBytes, ScrubbedArchive } from './audit/scrubber.ts'
 import { readCopy, saveCopy } from './bucket/manifest-copy.ts'
-import { partitionPrefix } from './keys.ts'
 import { lineageOf } from './manifest/change.ts'
 import type { SegmentEntry } from './manifest/entry.ts'
-import { archiveEnd, type Manifest } from './manifest/manifest.ts'
-import { placeKey } from './read/blocks.ts'
-import { locateOffset } from './read/locate.ts'
+import { archiveEnd, archiveSize, type Manifest } from './manifest/manifest.ts'
+import type { Mirror } from './mirror/mirror.ts'
+import { Sites } from './mirror/sites.ts'
+import type { Sweep } from './mirror/sweep.ts'
 import { AbortedLists } from './read/aborted.ts'
 import { ColdReader, type ColdLimits } from './read/cold-reader.ts'
 import { findArchivedTime, newestArchivedMs } from './read/time-search.ts'
 import { expiredTo } from './upload/expiry.ts'
-import { Garbage } from './upload/garbage.ts'
-import { PartitionArchive, type ArchiveOwner } from './upload/partition-archive.ts'
+import type { Site } from './site.ts'
+import type { PartitionArchive, ArchiveOwner } from './upload/partition-archive.ts'
 import { Uploader, endOf, type Uploaded } from './upload/uploader.ts'
 import type { TierParts } from './tier-parts.ts'
 
-/** An upload that was begun longer ago is given up: clocks may differ, but not by days. */
-const UPLOAD_MS_MAX = 2 * 86_400_000
+/** Work on one store of a partition that is done, and fails, apart from that on the others. */
+export interface Chore {
+  readonly tier: PartitionTier
+  /** Where it works, for the log. */
+  readonly store: string
+  /** Whether it is the store with the original. */
+  readonly isOriginal: boolean
+  /** Whether its step has something to do; `limit` bounds what may be archived. */
+  hasWork(limit: Offset): boolean
+  step(limit: Offset): Promise<Uploaded>
+}
+
+const NOTHING: Uploaded = { segments: 0, bytes: 0 }
 
 /** The archive of a partition that is led here. */
 export class PartitionTier {
   readonly log: PartitionLog
-  readonly archive: PartitionArchive
+  readonly owner: ArchiveOwner
   readonly #parts: TierParts
+  readonly #sites: Sites
   readonly #reader: ColdReader
   readonly #aborted: AbortedLists
-  readonly #uploader: Uploader
-  readonly #garbage: Garbage
-  readonly #orphans: Orphans
+  readonly #main: Chore
+  readonly #chores = new Map<Mirror | Sweep, Chore>()
+  /** Archives to `#home`. */
+  #uploader: Uploader
+  #home: Site
+  /** What this disk remembers of the manifest, or a store that only follows has told of it. */
+  #recalled: Manifest | null = null
   /** The store has told the manifest to this process, or taken it from it. */
   #heard = false
 
   private constructor(parts: TierParts, owner: ArchiveOwner, log: PartitionLog) {
-    const { crypto, disk, pages, blocks, slots, memory } = parts
-    const store = parts.storeOf(owner.topicId)
     this.log = log
+    this.owner = owner
     this.#parts = parts
-    this.archive = new PartitionArchive({ store, crypto, pages }, owner)
-    this.#uploader = new Uploader({ disk, crypto, store, slots, memory }, log, this.archive)
-    this.#garbage = new Garbage({ store, pages, clock: parts.clock }, owner, parts.graceMs)
+    this.#sites = new Sites(parts, owner, log)
+    this.#home = this.#sites.home
+    this.#uploader = this.#uploaderTo(this.#home)
+    this.#sites.isUploading = (key) => this.#uploader.isPending(key)
     this.#reader = new ColdReader(
       {
-        store,
-        blocks,
-        pages,
+        store: this.#sites.reading,
+        blocks: parts.blocks,
+        pages: parts.pages,
         manifest: () => this.#manifest(),
         refresh: () => this.#refresh(),
       },
       owner,
     )
-    this.#aborted = new AbortedLists(crypto, this.#reader)
-    const isPending = (key: string): boolean => this.#uploader.isPending(key)
-    this.#orphans = new Orphans(
-      { store, clock: parts.clock, loadPage: this.#reader.loadPage, isPending },
-      owner,
-      parts.graceMs,
-    )
+    this.#aborted = new AbortedLists(parts.crypto, this.#reader)
+    const home = (): Site => this.#home
+    this.#main = {
+      tier: this,
+      get store(): string {
+        return home().at.name
+      },
+      isOriginal: true,
+      hasWork: (limit) => this.hasWork(limit),
+      step: (limit) => this.step(limit),
+    }
   }
 
   /** The archive of `owner`, with what this disk remembers of it. Asks nothing of the store. */
@@ -81,27 +99,105 @@ export class PartitionTier {
     log: PartitionLog,
   ): Promise<PartitionTier> {
     const tier = new PartitionTier(parts, owner, log)
-    const copy = await readCopy(parts, owner)
-    if (copy !== null) tier.archive.recall(copy)
+    tier.#recalled = await readCopy(parts, owner)
     return tier
   }
 
-  /** Exclusive end of what the archive has for sure, by the word of the store; else null. */
+  /** The archive in the store that has the original. */
+  get archive(): PartitionArchive {
+    return this.#home.archive
+  }
+
+  /**
+   * Exclusive end of what as many stores have for sure as `tier.ack.stores` asks for, by their own
+   * word; else null.
+   */
   get archivedEnd(): Offset | null {
     const { manifest } = this.archive
-    return this.#heard && manifest !== null ? endOf(manifest) : null
+    if (!this.#heard || manifest === null) return null
+    const { listed } = this.#sites
+    const wanted = Math.min(this.log.settings.ackStores, Math.max(listed.length, 1))
+    const ends = [endOf(manifest)]
+    for (const { site } of wanted > 1 ? this.#sites.mirrors() : []) {
+      const copy = site.archive.manifest
+      ends.push(copy === null ? null : endOf(copy))
+    }
+    const known = ends.filter((end) => end !== null).sort((a, b) => b - a)
+    return known[wanted - 1] ?? null
   }
 
   /** The manifest as far as it is known; null before it was ever read. */
   get manifest(): Manifest | null {
-    return this.archive.manifest
+    return this.archive.manifest ?? this.#recalled
+  }
+
+  /** Everything that is to be done for the archive, by store. */
+  chores(): Chore[] {
+    const all = [this.#main]
+    for (const mirror of this.#sites.mirrors()) {
+      all.push(
+        this.#choreOf(
+          mirror,
+          () => mirror.hasWork(),
+          () => mirror.step(),
+        ),
+      )
+    }
+    for (const sweep of this.#sites.sweeps()) {
+      const step = async (): Promise<Uploaded> => {
+        await sweep.step()
+        return NOTHING
+      }
+      all.push(this.#choreOf(sweep, () => sweep.hasWork(), step))
+    }
+    return all
+  }
+
+  /** How many segments each store that follows has not yet, by its name. */
+  *lags(): Generator<readonly [string, number]> {
+    const { manifest } = this.archive
+    for (const { site } of this.#sites.mirrors()) {
+      const copy = site.archive.manifest
+      const all = manifest === null ? 0 : archiveSize(manifest).segments
+      const has = copy === null ? 0 : archiveSize(copy).segments
+      yield [site.at.name, Math.max(all - has, 0)]
+    }
+  }
+
+  /** The manifests that name objects, and in which stores, as far as they are known. */
+  *named(): Generator<{ readonly store: string; readonly manifest: Manifest }> {
+    const { manifest } = this
+    if (manifest !== null) yield { store: this.#home.at.name, manifest }
+    for (const { site } of this.#sites.mirrors()) {
+      const copy = site.archive.manifest
+      if (copy !== null) yield { store: site.at.name, manifest: copy }
+    }
+  }
+
+  /** What there is to be looked over: the original and its copies. */
+  get scrubbed(): readonly ScrubbedArchive[] {
+    return [this, ...this.#sites.mirrors()]
+  }
+
+  #choreOf(of: Mirror | Sweep, hasWork: Chore['hasWork'], step: () => Promise<Uploaded>): Chore {
+    const known = this.#chores.get(of)
+    if (known !== undefined) return known
+    const chore = { tier: this, store: of.site.at.name, isOriginal: false, hasWork, step }
+    this.#chores.set(of, chore)
+    return chore
+  }
+
+  #uploaderTo({ store, archive }: Site): Uploader {
+    const { disk, crypto, slots, memory } = this.#parts
+    return new Uploader({ disk, crypto, store, slots, memory }, this.log, archive)
   }
 
   /** Whether `step` has something to do. */
   hasWork(limit: Offset): boolean {
-    if (this.archive.fenced !== null) return false
+    if (this.archive.fenced !== null || !this.#home.at.claimed) return false
+    if (this.#sites.canMove || this.#sites.repair.isDue) return true
     if (!this.#heard || this.#startFor(limit) > this.log.logStart) return true
-    return this.#hasUploads(limit) || this.#isTrimmable || this.#garbage.isDue()
+    return this.#hasUploads(limit) || this.#isTrimmable || this.#home.garbage.isDue()
   }
 
   /** Where the log is to start: a leader before this one may have let go of more than it knew. */
@@ -122,60 +218,75 @@ export class PartitionTier {
 
   /** Moves what may go below `limit`, and removes what nobody needs any more. */
   async step(limit: Offset): Promise<Uploaded> {
-    const before = await this.archive.load()
-    this.#heard = true
+    const before = await this.#settle()
+    const { archive, garbage } = this.#home
     await this.log.advanceLogStart(this.#startFor(limit))
-    await this.#garbage.collect(this.archive)
-    await this.#garbage.trim(this.archive, this.log.logStart)
+    await garbage.collect(archive)
+    await this.#sites.repair.run([this.#home, ...this.#sites.mirrors().map(({ site }) => site)])
+    await garbage.trim(archive, this.log.logStart)
     const uploaded = await this.#uploader.step(limit)
     if (uploaded.segments === 0 && this.#uploader.mergeable) {
-      this.#garbage.addEntries(await this.#uploader.mergeOnce())
+      garbage.addEntries(await this.#uploader.mergeOnce())
     }
+    await this.#sites.move()
+    this.#settled()
     const after = this.archive.manifest
     if (after !== null && after !== before) await saveCopy(this.#parts, after)
     return uploaded
   }
 
+  /** The manifest of the original, wherever that is. */
+  async #settle(): Promise<Manifest> {
+    await this.#sites.settle(this.#recalled !== null)
+    this.#settled()
+    const { archive } = this.#home
+    if (this.#recalled !== null) archive.recall(this.#recalled)
+    const manifest = await archive.load()
+    if (manifest.isCopy) {
+      throw new OperatingError(
+        'refused',
+        `Cannot archive ${this.owner.topicName}-${this.owner.partition} to ` +
+          `${this.#home.store.traits.url}: it has a copy alone; give --store the one with the ` +
+          'original too, or restore from the copy',
+      )
+    }
+    this.#heard = true
+    return manifest
+  }
+
+  #settled(): void {
+    const { home } = this.#sites
+    if (home === this.#home) return
+    this.#home = home
+    this.#uploader = this.#uploaderTo(home)
+  }
+
   /** Of which topic and partition it is, for the log. */
   get name(): string {
-    return `${this.archive.owner.topicName}-${this.archive.owner.partition}`
+    return this.#home.name
   }
 
   /** Everything that is wrong with the archive by names and sizes. */
   async *audit(
     segment: (entry: SegmentEntry) => void,
   ): AsyncGenerator<AuditFinding, void, undefined> {
-    const manifest = await this.#refresh()
-    yield* auditPartition(this.#audited(), manifest, { depth: 'names', segment })
+    await this.#settle()
+    yield* this.#home.audit(segment)
   }
 
   /** What is wrong with the bytes of the segment that holds `at`; null when there is none. */
-  async auditBytes(at: Offset): Promise<AuditedBytes | null> {
-    const manifest = await this.#manifest()
-    if (at >= archiveEnd(manifest)) return null
-    const entry = await locateOffset(manifest, at, this.#reader.loadPage)
-    if (entry === null) return null
-    const place = this.#reader.placeOf(entry)
-    const text = await auditObject(this.#parts.crypto, place)
-    const key = placeKey(place)
-    const finding = text === null ? null : ({ fault: 'mismatched', key, text } as const)
-    return { finding, bytes: entry.objectBytes, next: entry.end }
+  auditBytes(at: Offset): Promise<AuditedBytes | null> {
+    return this.#home.auditBytes(at)
   }
 
-  /**
-   * Takes objects that no manifest names, and removes those that have been so for long; gives up
-   * uploads that somebody began and never ended. Returns how many objects were removed.
-   */
-  async orphans(keys: readonly string[]): Promise<number> {
-    const { store } = this.#audited()
-    const beforeMs = this.#parts.clock.wallMs() - UPLOAD_MS_MAX
-    await store.dropUploads?.(partitionPrefix(this.archive.owner), beforeMs)
-    return this.#orphans.found(this.archive, keys)
+  /** Takes unnamed objects; see Site.orphans(). */
+  orphans(keys: readonly string[]): Promise<number> {
+    return this.#home.orphans(keys)
   }
 
-  #audited(): AuditPorts {
-    const { crypto } = this.#parts
-    return { crypto, store: this.#parts.storeOf(this.archive.owner.topicId) }
+  /** Remembers that an object is not as it should be, to be put again from where it is. */
+  damaged(key: string): void {
+    if (this.#sites.mirrors().length > 0) this.#sites.repair.add(key)
   }
 
   /** Whole archived batches from the one that holds `from` on; see ColdReader. */
@@ -209,7 +320,7 @@ export class PartitionTier {
 
   /** The epochs of archived and local offsets together. */
   lineage(): Lineage {
-    const archived = this.archive.manifest?.lineage ?? []
+    const archived = this.manifest?.lineage ?? []
     const all = new Lineage()
     for (const { epoch, start } of lineageOf(archived, this.log.state.lineage.entries())) {
       all.append(epoch, start)
@@ -220,7 +331,7 @@ export class PartitionTier {
   /** Where the log is to start by total retention; where it starts when the store cannot say. */
   async expiredTo(nowMs: number): Promise<Offset> {
     const { log } = this
-    const { manifest } = this.archive
+    const { manifest } = this
     if (manifest === null || !log.settings.deletes) return log.logStart
     const { loadPage } = this.#reader
     try {
@@ -233,12 +344,20 @@ export class PartitionTier {
   }
 
   async #manifest(): Promise<Manifest> {
-    return this.archive.manifest ?? this.#refresh()
+    return this.manifest ?? this.#refresh()
   }
 
   async #refresh(): Promise<Manifest> {
-    const manifest = await this.archive.refresh()
-    this.#heard = true
-    return manifest
+    try {
+      await this.#settle()
+      return await this.archive.refresh()
+    } catch (error) {
+      if (!(error instanceof OperatingError) || error.kind === 'closed') throw error
+      // Where one store is away another tells what to read; nothing is let go on its word.
+      const other = this.#parts.stores.length > 1 ? await this.#sites.anyManifest() : null
+      if (other === null || archiveEnd(other) < this.log.localStart) throw error
+      this.#recalled ??= other
+      return other
+    }
   }
 }

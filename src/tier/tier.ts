@@ -1,10 +1,9 @@
 // The tier of one broker: the shared parts, and the round that looks again and again at every
-// partition with something to archive. Partitions are worked on side by side, one step each, and a
-// partition whose step fails is left alone for a while, longer each time. Trouble with the store
-// never reaches producers: they go on, local bytes stay, and the log says once what is wrong.
-import { OperatingError, asError } from '../base/errors.ts'
+// partition with something to archive. Partitions, and the stores of one, are worked on side by
+// side, one step each, and what fails is left alone for a while, longer each time. Trouble with a
+// store never reaches producers: they go on, local bytes stay, and the log says once what is wrong.
+import { asError } from '../base/errors.ts'
 import { MiB, type Offset } from '../base/units.ts'
-import { backoffMs } from '../flow/backoff.ts'
 import { Semaphore } from '../flow/semaphore.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { Cancel, Clock } from '../ports/clock.ts'
@@ -12,29 +11,33 @@ import type { Crypto } from '../ports/crypto.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
 import type { Counter, Telemetry } from '../ports/telemetry.ts'
-import { PartitionTier } from './partition-tier.ts'
 import type { BlockCache } from './cache/blocks.ts'
+import { PartitionTier, type Chore } from './partition-tier.ts'
 import { Blocks } from './read/blocks.ts'
-import { layered, type LayeredStore } from './store/layers.ts'
-import type { MeteredStore } from './store/metered.ts'
 import { PageCache } from './read/pages.ts'
-import type { TierParts } from './tier-parts.ts'
+import { StoreMetrics } from './store/store-metrics.ts'
+import type { MirrorMetrics, TierParts } from './tier-parts.ts'
+import { ClaimedStore, type NamedStore } from './tier-store.ts'
+import { Troubles } from './troubles.ts'
 import { PartMemory } from './upload/part-memory.ts'
 import type { ArchiveOwner } from './upload/partition-archive.ts'
 
 /** What a tier acts through. */
 export interface TierDeps {
-  readonly store: ObjectStore
+  /** One or more; a topic that names none is archived in the first. */
+  readonly stores: readonly NamedStore[]
   readonly disk: Disk
   readonly clock: Clock
   readonly crypto: Crypto
   readonly telemetry: Telemetry
   readonly cache: BlockCache | null
   /**
-   * Makes the bucket ours before anything is written to it; called again after a failure. Throws
+   * Makes a bucket ours before anything is written to it; called again after a failure. Throws
    * `refused` with a sentence when it is not.
    */
-  claim(store: ObjectStore): Promise<void>
+  claim(store: ObjectStore, name: string): Promise<void>
+  /** How often the cluster has been restored; known once a bucket is ours. */
+  generation(): number
   /** Watches over work that nobody waits for. */
   background(name: string, work: Promise<void>): void
 }
@@ -63,31 +66,18 @@ const UPLOAD_MEMORY_KEPT: number = 32 * MiB
 const PAGES_BYTES_MAX: number = 16 * MiB
 const READERS_WAITING_MAX = 10_000
 const UPLOADS_WAITING_MAX = 100_000
-const BACKOFF = { firstMs: 1_000, waitMsMax: 60_000 }
-
-/** A partition that has failed lately. */
-interface Trouble {
-  readonly failures: number
-  readonly untilMs: number
-  readonly message: string
-}
 
 /** Archives and reads the archives of the partitions of one broker. */
 export class Tier {
   readonly #deps: TierDeps
   readonly #options: TierOptions
   readonly #parts: TierParts
-  readonly #layers: LayeredStore
-  readonly #working = new Map<PartitionTier, Promise<void>>()
-  readonly #troubles = new Map<PartitionTier, Trouble>()
+  readonly #stores: readonly ClaimedStore[]
+  readonly #troubles: Troubles
+  readonly #working = new Map<Chore, Promise<void>>()
   readonly #uploadedSegments: Counter
   readonly #uploadedBytes: Counter
-  readonly #failures: Counter
   #partitions: () => Iterable<TieredPartition> = () => []
-  /** The bucket is ours. */
-  #claimed = false
-  #claiming: Promise<void> | null = null
-  #claimTrouble: Trouble | null = null
   #cancel: Cancel = () => undefined
   #closed = false
 
@@ -96,7 +86,14 @@ export class Tier {
     this.#options = options
     const { disk, clock, crypto, cache, telemetry } = deps
     const random = (): number => crypto.random()
-    this.#layers = layered(deps.store, { clock, telemetry, random })
+    const metrics = new StoreMetrics(telemetry)
+    this.#troubles = new Troubles({ clock, telemetry, random })
+    const { background } = deps
+    const claim = (store: ObjectStore, name: string): Promise<void> => deps.claim(store, name)
+    const storeDeps = { clock, telemetry, metrics, troubles: this.#troubles, random }
+    this.#stores = deps.stores.map(
+      (one) => new ClaimedStore({ ...storeDeps, claim, background }, one),
+    )
     const lane = new Semaphore({
       unitsMax: options.readBytesMax,
       waitersMax: READERS_WAITING_MAX,
@@ -110,7 +107,10 @@ export class Tier {
       slots: new Semaphore({ unitsMax: options.uploadsMax, waitersMax: UPLOADS_WAITING_MAX }),
       memory: new PartMemory(UPLOAD_MEMORY_KEPT),
       graceMs: options.graceMs,
-      storeOf: (topicId) => this.#layers.storeOf(topicId),
+      stores: this.#stores,
+      generation: () => deps.generation(),
+      mirrored: mirrorMetrics(telemetry),
+      log: (level, event, fields) => telemetry.log(level, event, fields),
     }
     this.#uploadedSegments = telemetry.counter(
       'stratalog_tier_uploaded_segments_total',
@@ -120,25 +120,21 @@ export class Tier {
       'stratalog_tier_uploaded_bytes_total',
       'Bytes of batches that were archived.',
     )
-    this.#failures = telemetry.counter(
-      'stratalog_tier_failures_total',
-      'Steps of archiving that failed and are tried again.',
-    )
     telemetry.gauge(
       'stratalog_tier_troubled_partitions',
       'Partitions that could not be archived when it was last tried.',
-      () => this.#troubles.size,
+      () => this.#troubledPartitions(),
+    )
+    telemetry.gauge(
+      'stratalog_tier_mirror_lag_segments',
+      'Segments that a store is to have and has not yet, by store.',
+      () => this.#mirrorLags(),
     )
   }
 
-  /** The store, for what belongs to no topic. */
-  get store(): ObjectStore {
-    return this.#layers.store
-  }
-
-  /** Every request that was really made, by topic. */
-  get meter(): MeteredStore {
-    return this.#layers.meter
+  /** The stores, the first one for what belongs to no topic. */
+  get stores(): readonly ClaimedStore[] {
+    return this.#stores
   }
 
   /** The archive of a partition. */
@@ -152,108 +148,106 @@ export class Tier {
     this.#look()
   }
 
-  /** Whether the bucket is known to be ours. */
-  get claimed(): boolean {
-    return this.#claimed
-  }
-
-  /** Why a partition is not archived at present; null when nothing is wrong. */
-  troubleOf(tier: PartitionTier): string | null {
-    return this.#claimTrouble?.message ?? this.#troubles.get(tier)?.message ?? null
-  }
-
   /** Begins nothing more and waits for what runs. */
   async close(): Promise<void> {
     this.#closed = true
     this.#cancel()
-    await this.store.close()
+    this.#troubles.close()
+    await Promise.all(this.#stores.map((store) => store.close()))
     await this.#deps.cache?.close()
-    await Promise.allSettled([...this.#working.values(), this.#claiming])
+    await Promise.allSettled(this.#working.values())
   }
 
   #look(): void {
     if (this.#closed) return
     const { clock } = this.#deps
-    if (this.#claimed) this.#lookAtAll(clock.monotonicMs(), clock.wallMs())
-    else if ((this.#claimTrouble?.untilMs ?? 0) <= clock.monotonicMs()) this.#claim()
+    for (const store of this.#stores) store.claim()
+    if (this.#stores.some(({ claimed }) => claimed)) this.#lookAtAll(clock.wallMs())
     this.#cancel = clock.after(this.#options.checkMs, () => this.#look())
   }
 
-  /** Makes sure of the bucket before anything is written to it. */
-  #claim(): void {
-    if (this.#claiming !== null) return
-    this.#claiming = this.#deps.claim(this.store).then(
-      () => {
-        this.#claimed = true
-        this.#claimTrouble = null
-      },
-      (error: unknown) => {
-        this.#claiming = null
-        if (!this.#closed)
-          this.#claimTrouble = this.#trouble(this.#claimTrouble, asError(error), {})
-      },
-    )
-    this.#deps.background('claim the object store', this.#claiming)
-  }
-
-  #lookAtAll(nowMs: number, wallMs: number): void {
+  #lookAtAll(wallMs: number): void {
     for (const partition of this.#partitions()) {
       const { tier } = partition
-      if (this.#working.has(tier)) continue
-      if ((this.#troubles.get(tier)?.untilMs ?? 0) > nowMs) continue
       rollQuiet(tier.log, wallMs)
-      if (tier.hasWork(partition.limit())) this.#work(partition)
+      const limit = partition.limit()
+      for (const chore of tier.chores()) {
+        if (this.#working.has(chore) || this.#troubles.isResting(chore)) continue
+        if (chore.hasWork(limit)) this.#work(chore, partition)
+      }
     }
   }
 
-  #work(partition: TieredPartition): void {
-    const { tier } = partition
-    const work = this.#steps(partition)
-      .catch((error: unknown) => this.#failed(tier, asError(error)))
-      .finally(() => this.#working.delete(tier))
-    this.#working.set(tier, work)
+  #work(chore: Chore, partition: TieredPartition): void {
+    const work = this.#steps(chore, partition)
+      .catch((error: unknown) => this.#failed(chore, asError(error)))
+      .finally(() => this.#working.delete(chore))
+    this.#working.set(chore, work)
     this.#deps.background('archive', work)
   }
 
-  async #steps({ tier, limit }: TieredPartition): Promise<void> {
+  async #steps(chore: Chore, { limit }: TieredPartition): Promise<void> {
+    const { tier } = chore
     do {
       const before = tier.manifest
-      const { segments, bytes } = await tier.step(limit())
-      this.#uploadedSegments.value += segments
-      this.#uploadedBytes.value += bytes
-      if (this.#troubles.delete(tier)) {
-        this.#deps.telemetry.log('info', 'archiving goes on', ownerFields(tier))
+      const { segments, bytes } = await chore.step(limit())
+      if (chore.isOriginal) {
+        this.#uploadedSegments.value += segments
+        this.#uploadedBytes.value += bytes
+      }
+      if (this.#troubles.end(chore)) {
+        this.#deps.telemetry.log('info', 'archiving goes on', choreFields(chore))
       }
       // What a step has not changed the next one would not either: it is for the next look.
       if (segments === 0 && tier.manifest === before) return
-    } while (!this.#closed && !tier.log.closed && tier.hasWork(limit()))
+    } while (!this.#closed && !tier.log.closed && chore.hasWork(limit()))
   }
 
-  #failed(tier: PartitionTier, error: Error): void {
-    if (this.#closed || tier.log.closed) return
-    const before = this.#troubles.get(tier) ?? null
-    this.#troubles.set(tier, this.#trouble(before, error, ownerFields(tier)))
+  #failed(chore: Chore, error: Error): void {
+    if (this.#closed || chore.tier.log.closed) return
+    this.#troubles.add(chore, error, choreFields(chore))
   }
 
-  /** Counts a failure, says what is wrong once a sentence, and how long to leave it alone. */
-  #trouble(before: Trouble | null, error: Error, fields: Record<string, unknown>): Trouble {
-    const { clock, crypto, telemetry } = this.#deps
-    this.#failures.value++
-    const failures = (before?.failures ?? 0) + 1
-    const waitMs = BACKOFF.firstMs + backoffMs(failures, BACKOFF, () => crypto.random())
-    const { message } = error
-    if (before?.message !== message) {
-      const passing = error instanceof OperatingError && error.kind === 'retry'
-      telemetry.log(passing ? 'warn' : 'error', 'cannot archive', { ...fields, reason: message })
+  #troubledPartitions(): number {
+    const troubled = new Set(this.#troubles.of())
+    let count = 0
+    for (const { tier } of this.#partitions()) {
+      if (tier.chores().some((chore) => troubled.has(chore))) count++
     }
-    return { failures, untilMs: clock.monotonicMs() + waitMs, message }
+    return count
+  }
+
+  *#mirrorLags(): Generator<readonly [{ readonly store: string }, number]> {
+    const lags = new Map<string, number>()
+    for (const { tier } of this.#partitions()) {
+      for (const [store, lag] of tier.lags()) lags.set(store, (lags.get(store) ?? 0) + lag)
+    }
+    for (const [store, lag] of lags) yield [{ store }, lag]
   }
 }
 
-const ownerFields = ({ archive: { owner } }: PartitionTier): Record<string, unknown> => ({
+const choreFields = ({ tier: { owner }, store }: Chore): Record<string, unknown> => ({
   topic: owner.topicName,
   partition: owner.partition,
+  store,
 })
+
+function mirrorMetrics(telemetry: Telemetry): MirrorMetrics {
+  return {
+    segments: telemetry.counter(
+      'stratalog_tier_mirrored_segments_total',
+      'Archived segments that were copied from one store to another.',
+    ),
+    bytes: telemetry.counter(
+      'stratalog_tier_mirrored_bytes_total',
+      'Bytes of segments that were copied from one store to another.',
+    ),
+    repaired: telemetry.counter(
+      'stratalog_tier_repaired_objects_total',
+      'Damaged or missing objects that were put again from another store.',
+    ),
+  }
+}
 
 /** Ends the active segment when the bucket would else lag behind by more than the topic allows. */
 function rollQuiet(log: PartitionLog, wallMs: number): void {

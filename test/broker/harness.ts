@@ -20,6 +20,7 @@ import { createMemoryDisk } from '../../src/platform/memory-disk.ts'
 import { createNetwork } from '../../src/platform/network.ts'
 import { createTelemetry } from '../../src/platform/telemetry.ts'
 import type { ObjectStore } from '../../src/ports/object-store.ts'
+import type { NamedStore } from '../../src/tier/tier-store.ts'
 import type { BatchOptions, NewRecord } from '../../src/record/builder.ts'
 import * as header from '../../src/record/header.ts'
 import { decode } from '../../src/wire/codec.ts'
@@ -31,7 +32,14 @@ import { build, readAll, utf8 } from '../record/support.ts'
 
 /** A broker in this process on ports of the caller's; the others are the platform's. */
 export const openBroker = (
-  { store, ...ports }: Partial<BrokerPorts> & { readonly store?: ObjectStore },
+  {
+    store,
+    mirrors = {},
+    ...ports
+  }: Partial<BrokerPorts> & {
+    readonly store?: ObjectStore
+    readonly mirrors?: Readonly<Record<string, ObjectStore>>
+  },
   settings: Settings = new Settings(new Map([['listeners', 'PLAINTEXT://127.0.0.1:0']])),
 ): Promise<Broker> =>
   Broker.open(
@@ -42,7 +50,7 @@ export const openBroker = (
       crypto: createCrypto(),
       compression: createCompression(),
       telemetry: createTelemetry({ level: 'error', processMetrics: false }),
-      openStore: store === undefined ? null : () => Promise.resolve(store),
+      openStores: store === undefined ? null : () => Promise.resolve(namedStores(store, mirrors)),
       ...ports,
     },
     {
@@ -52,6 +60,14 @@ export const openBroker = (
       onFailure: () => undefined,
     },
   )
+
+const namedStores = (
+  store: ObjectStore,
+  mirrors: Readonly<Record<string, ObjectStore>>,
+): NamedStore[] => [
+  { name: 'main', store },
+  ...Object.entries(mirrors).map(([name, one]) => ({ name, store: one })),
+]
 
 /** The tables of one API. */
 export interface Pair<Q, R> {

@@ -118,6 +118,58 @@ describe('tier restore', () => {
   })
 })
 
+describe('tier mirror', () => {
+  const there = join(folder, 'there')
+  const to = `file://${there}`
+  const mirror = (...more: string[]) => tier('mirror', '--store', url, '--to', to, ...more)
+
+  test('makes a copy that is verified and restored from like the original', async () => {
+    fs.mkdirSync(there)
+    const copied = await mirror('--json')
+    expect([copied.code, JSON.parse(copied.out)]).toEqual([
+      0,
+      expect.objectContaining({ partitions: 1, segments: 3 }),
+    ])
+    expect(JSON.parse((await mirror('--json')).out)).toMatchObject({ segments: 0, copied: 0 })
+    expect((await tier('verify', '--store', to)).out).toContain('60 records')
+    const dataDir = join(folder, 'from-copy')
+    const restored = await tier('restore', '--store', to, '--data-dir', dataDir, '--json')
+    expect(JSON.parse(restored.out)).toMatchObject({ topics: 1, records: 60 })
+  })
+
+  test('leaves alone what a later life of the cluster has in the copy', async () => {
+    expect(await mirror()).toMatchObject({ code: 1, err: expect.stringContaining('restored') })
+    expect((await tier('verify', '--store', to)).code).toBe(0)
+  })
+
+  test('says what is wrong with what it is to copy from, or to', async () => {
+    const other = join(folder, 'other')
+    fs.mkdirSync(other)
+    const owner = JSON.stringify({ format: 1, clusterId: 'another', life: '0'.repeat(32) })
+    fs.writeFileSync(join(other, 'cluster.json'), owner)
+    const toOther = await tier('mirror', '--store', url, '--to', `file://${other}`)
+    expect(toOther.err).toContain('it belongs to cluster another')
+    const toNowhere = await tier('mirror', '--store', url, '--to', 'file:///no/such/place')
+    expect(toNowhere.err).toContain('there is no such directory')
+    expect((await tier('mirror', 'strange', '--store', url, '--to', to)).code).toBe(1)
+  })
+
+  test('gives nothing on that is not what was archived', async () => {
+    const victim = must(files(/\.seg$/)[1], 'a segment')
+    const bytes = fs.readFileSync(victim)
+    const changed = Uint8Array.from(bytes)
+    changed[700_000] = (changed[700_000] ?? 0) ^ 0x10
+    fs.writeFileSync(victim, changed)
+    const fresh = join(folder, 'fresh')
+    fs.mkdirSync(fresh)
+    const { code, err } = await tier('mirror', '--store', url, '--to', `file://${fresh}`)
+    expect([code, err]).toEqual([1, expect.stringContaining('are not what was archived')])
+    fs.writeFileSync(victim, bytes)
+    expect((await tier('mirror', '--store', url, '--to', `file://${fresh}`)).code).toBe(0)
+    expect((await tier('verify', '--store', `file://${fresh}`)).code).toBe(0)
+  })
+})
+
 describe('tier plan', () => {
   test('prices a month on every store, the chosen one first', async () => {
     const words = ['plan', '--rate', '10MB/s', '--retention', '30d', '--store', 'gs://bucket']

@@ -55,6 +55,8 @@ export const settings = (change: Partial<LogSettings> = {}): LogSettings => ({
   retentionMs: -1,
   deletes: true,
   archive: null,
+  stores: [],
+  ackStores: 1,
   compaction: null,
   flushMs: 100,
   flushBytes: 64 * KIB,

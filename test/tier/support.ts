@@ -11,6 +11,9 @@ import {
 } from '../../src/tier/manifest/block-table.ts'
 import type { SegmentEntry } from '../../src/tier/manifest/entry.ts'
 import { emptyManifest, type Manifest } from '../../src/tier/manifest/manifest.ts'
+import type { ObjectStore } from '../../src/ports/object-store.ts'
+import { StoreHealth } from '../../src/tier/store/failover.ts'
+import type { MirrorMetrics, TierStore } from '../../src/tier/tier-parts.ts'
 import { crypto as real } from '../log/batches.ts'
 import { simCrypto } from '../sim/crypto.ts'
 
@@ -70,3 +73,18 @@ export function entryAt(
     ...change,
   }
 }
+
+/** A store of a broker, claimed. */
+export const testStore = (name: string, store: ObjectStore): TierStore => ({
+  name,
+  health: new StoreHealth(),
+  claimed: true,
+  storeOf: () => store,
+})
+
+/** Counters that nobody reads. */
+export const uncounted = (): MirrorMetrics => ({
+  segments: { value: 0 },
+  bytes: { value: 0 },
+  repaired: { value: 0 },
+})

@@ -19,43 +19,58 @@ const PRICED: Readonly<Partial<Record<StoreTraits['kind'], StoreId>>> = {
 
 /** What costs are told of. */
 export interface CostSources {
-  readonly meter: MeteredStore
+  readonly stores: readonly { readonly name: string; readonly meter: MeteredStore }[]
   image(): ClusterImage
-  /** Manifests of the partitions led here, as far as they are known. */
-  manifests(): Iterable<Manifest>
+  /** Manifests of the partitions led here, by store, as far as they are known. */
+  manifests(): Iterable<{ readonly store: string; readonly manifest: Manifest }>
 }
 
-/** Registers the metrics; does nothing for a store without prices. */
+/** Registers the metrics of the stores that have prices; does nothing where none has. */
 export function registerCosts(telemetry: Telemetry, sources: CostSources): void {
-  const { meter } = sources
-  const id = PRICED[meter.traits.kind]
-  if (id === undefined) return
-  const prices = PRICES[id]
+  const priced = sources.stores.flatMap(({ name, meter }) => {
+    const id = PRICED[meter.traits.kind]
+    return id === undefined ? [] : [{ store: name, meter, prices: PRICES[id] }]
+  })
+  if (priced.length === 0) return
   telemetry.gauge(
     'stratalog_tier_storage_dollars_per_month',
-    'What the archived bytes of a topic cost in a month, by list prices.',
-    () => {
-      const bytes = new Map<string, number>()
-      for (const manifest of sources.manifests()) {
-        const { objectBytes } = archiveSize(manifest)
-        const { topicName } = manifest
-        bytes.set(topicName, (bytes.get(topicName) ?? 0) + objectBytes)
-      }
-      return Array.from(bytes, ([topic, sum]) => [{ topic }, storageCost(sum, prices)] as const)
-    },
-  )
-  telemetry.gauge(
-    'stratalog_tier_request_dollars',
-    'What requests to the object store have cost since the start, by list prices.',
+    'What the archived bytes of a topic cost in a month, by list prices and store.',
     () => {
       const rows: (readonly [Labels, number])[] = []
-      for (const [scope, counts] of meter.scopes()) {
-        const topic = sources.image().topicById(scope)?.name ?? scope
-        // Within the region; what leaves it costs egress on top, which only its owner knows.
-        const { puts, gets } = usageCost(counts, prices, 0)
-        rows.push([{ topic, what: 'puts' }, puts], [{ topic, what: 'gets' }, gets])
+      for (const { store, prices } of priced) {
+        for (const [topic, bytes] of bytesIn(store, sources)) {
+          rows.push([{ topic, store }, storageCost(bytes, prices)])
+        }
       }
       return rows
     },
   )
+  telemetry.gauge(
+    'stratalog_tier_request_dollars',
+    'What requests to object stores have cost since the start, by list prices.',
+    () => {
+      const rows: (readonly [Labels, number])[] = []
+      for (const { store, meter, prices } of priced) {
+        for (const [scope, counts] of meter.scopes()) {
+          const topic = sources.image().topicById(scope)?.name ?? scope
+          // Within the region; what leaves it costs egress on top, which only its owner knows.
+          const { puts, gets } = usageCost(counts, prices, 0)
+          rows.push([{ topic, store, what: 'puts' }, puts], [{ topic, store, what: 'gets' }, gets])
+        }
+      }
+      return rows
+    },
+  )
+}
+
+/** Bytes of archived objects in a store, by the topic's name. */
+function bytesIn(store: string, sources: CostSources): Map<string, number> {
+  const bytes = new Map<string, number>()
+  for (const { store: where, manifest } of sources.manifests()) {
+    if (where !== store) continue
+    const { objectBytes } = archiveSize(manifest)
+    const { topicName } = manifest
+    bytes.set(topicName, (bytes.get(topicName) ?? 0) + objectBytes)
+  }
+  return bytes
 }

@@ -80,7 +80,7 @@ export async function restoreCluster(
   const snapshot = await readSnapshot(ports, told)
   const { clusterId } = snapshot
   const image = decodeSnapshot(snapshot.metadata)
-  const { life } = await takeOver(store, crypto)
+  const { life, generation } = await takeOver(store, crypto)
   const { nodeId } = settings.broker
   const directory = await DataDirectory.open(disk, {
     nodeId,
@@ -89,8 +89,8 @@ export async function restoreCluster(
   })
   let isWhole = false
   try {
-    await saveLife(disk, life)
-    const found = await restorePartitions(ports, image)
+    await saveLife(disk, { life, generation })
+    const found = await restorePartitions({ ...ports, generation }, image)
     const node = await MetadataNode.open({
       ...ports,
       nodeId,
@@ -140,7 +140,7 @@ async function readSnapshot(
       `Cannot restore from ${url}: it has no snapshot of a cluster`,
     )
   }
-  checkOwner(url, owner, { clusterId: snapshot.clusterId, life: null })
+  checkOwner(url, owner, { clusterId: snapshot.clusterId, life: null, generation: 0 })
   return snapshot
 }
 
@@ -148,7 +148,7 @@ const keyOf = (topicId: string, index: number): string => `${topicId}/${index}`
 
 /** Brings back every partition that the bucket knows, by topic and index. */
 async function restorePartitions(
-  ports: RestorePorts,
+  ports: RestorePorts & { readonly generation: number },
   image: ClusterImage,
 ): Promise<Map<string, RestoredPartition>> {
   const wanted: { topic: TopicImage; partition: PartitionImage }[] = []

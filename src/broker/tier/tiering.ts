@@ -14,7 +14,13 @@ import type { Disk } from '../../ports/disk.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
 import { Scrubber } from '../../tier/audit/scrubber.ts'
 import { RemovedTopics } from '../../tier/bucket/removed-topics.ts'
-import { checkOwner, claimBucket, readOwner } from '../../tier/bucket/claim.ts'
+import {
+  checkOwner,
+  claimBucket,
+  readOwner,
+  type BucketOwner,
+  type OwnLife,
+} from '../../tier/bucket/claim.ts'
 import { Supervisor } from '../../flow/supervisor.ts'
 import type { BlockCache } from '../../tier/cache/blocks.ts'
 import { CacheMetrics } from '../../tier/cache/cache-metrics.ts'
@@ -28,12 +34,10 @@ import type { Partitions } from '../partitions.ts'
 import { registerCosts } from './costs.ts'
 
 const LIFE_FILE = 'store-life'
-const LIFE_BYTES = 32
+const LIFE_BYTES_MAX = 64
 
 /** The ports of a broker that its tier uses. */
-export interface TieringPorts extends Omit<TierDeps, 'store' | 'background' | 'cache' | 'claim'> {
-  readonly store: ObjectStore | null
-}
+export type TieringPorts = Omit<TierDeps, 'background' | 'cache' | 'claim' | 'generation'>
 
 /** What a snapshot of the cluster is made of. */
 export interface SnapshotSources {
@@ -44,25 +48,27 @@ export interface SnapshotSources {
 /** The object store of one broker and what goes there. */
 export class Tiering {
   readonly tier: Tier
-  readonly #ports: TieringPorts & { readonly store: ObjectStore }
+  readonly #ports: TieringPorts
   readonly #settings: Settings
   readonly #clusterId: string
   readonly #background: TierDeps['background']
-  readonly #removed: RemovedTopics
+  /** By store, as everything is that a bucket has once. */
+  readonly #removed: ReadonlyMap<string, RemovedTopics>
   #scrubber: Scrubber | null = null
   #rounds: Rounds | null = null
-  #life: string | null = null
-  /** SHA-256 of what the newest snapshot was made of, as text. */
-  #last = ''
+  #life: Life | null = null
+  #claiming: Promise<unknown> = Promise.resolve()
+  /** SHA-256 of what the newest snapshot was made of, as text, by store. */
+  readonly #last = new Map<string, string>()
 
   private constructor(
-    ports: TieringPorts & { readonly store: ObjectStore },
+    ports: TieringPorts,
     settings: Settings,
     clusterId: string,
     background: TierDeps['background'],
     cache: BlockCache,
   ) {
-    const { store, disk, clock, crypto, telemetry } = ports
+    const { stores, disk, clock, crypto, telemetry } = ports
     const values = settings.broker
     this.#ports = ports
     this.#settings = settings
@@ -70,14 +76,15 @@ export class Tiering {
     this.#background = background
     this.tier = new Tier(
       {
-        store,
+        stores,
         disk,
         clock,
         crypto,
         telemetry,
         background,
         cache,
-        claim: (claimed) => this.#claim(claimed),
+        claim: (store, name) => this.#claimInTurn(store, name),
+        generation: () => this.#life?.generation ?? 0,
       },
       {
         checkMs: values.tierCheckMs,
@@ -86,23 +93,24 @@ export class Tiering {
         readBytesMax: values.tierReadBytesMax,
       },
     )
-    this.#removed = new RemovedTopics(
-      { store: this.tier.store, clock, telemetry, background },
-      values.tierGraceMs,
+    this.#removed = new Map(
+      this.tier.stores.map(({ name, store }) => {
+        const deps = { store, clock, telemetry, background }
+        return [name, new RemovedTopics(deps, values.tierGraceMs)]
+      }),
     )
   }
 
-  /** The tier over the broker's object store; null when it uses none. Asks nothing of the store. */
+  /** The tier over the broker's object stores; null when it uses none. Asks nothing of them. */
   static async open(
     ports: TieringPorts,
     settings: Settings,
     clusterId: string,
     background: TierDeps['background'],
   ): Promise<Tiering | null> {
-    const { store } = ports
-    if (store === null) return null
+    if (ports.stores.length === 0) return null
     const cache = await openCache(ports, settings)
-    return new Tiering({ ...ports, store }, settings, clusterId, background, cache)
+    return new Tiering(ports, settings, clusterId, background, cache)
   }
 
   /** Begins to archive the partitions that are led here, and the cluster's snapshots. */
@@ -123,7 +131,7 @@ export class Tiering {
     )
     this.#rounds.start()
     registerCosts(this.#ports.telemetry, {
-      meter: this.tier.meter,
+      stores: this.tier.stores,
       image: () => sources.image(),
       manifests: () => knownManifests(partitions),
     })
@@ -136,7 +144,8 @@ export class Tiering {
         clock,
         telemetry,
         background,
-        archives: () => Array.from(tieredPartitions(partitions), ({ tier }) => tier),
+        archives: () =>
+          Array.from(tieredPartitions(partitions)).flatMap(({ tier }) => tier.scrubbed),
       },
       { intervalMs: values.tierScrubMs, bytesPerSecond: values.tierScrubBytesPerSecond },
     )
@@ -145,43 +154,66 @@ export class Tiering {
 
   /** A topic was deleted: what is archived of it goes. */
   topicRemoved(topicId: string): void {
-    this.#removed.add(topicId)
+    for (const removed of this.#removed.values()) removed.add(topicId)
   }
 
   /** Begins nothing more and waits for what runs. */
   async close(): Promise<void> {
     const scrubber = this.#scrubber?.close()
-    const parts = [this.#removed.close(), this.#rounds?.close(), scrubber]
+    const removals = Array.from(this.#removed.values(), (removed) => removed.close())
+    const parts = [...removals, this.#rounds?.close(), scrubber]
     await Promise.all([this.tier.close(), ...parts])
   }
 
-  async #claim(store: ObjectStore): Promise<void> {
-    const { crypto, disk } = this.#ports
-    this.#life ??= await readLife(disk)
-    const mine = { clusterId: this.#clusterId, life: this.#life }
-    const life = await claimBucket(store, crypto, mine)
-    if (life !== this.#life) await saveLife(disk, life)
-    this.#life = life
-    this.#removed.start(this.#settings.broker.tierCheckMs)
+  /** One bucket after the other, because the first may tell which life this is. */
+  #claimInTurn(store: ObjectStore, name: string): Promise<void> {
+    const claim = this.#claiming.then(() => this.#claim(store, name))
+    this.#claiming = claim.catch(() => undefined)
+    return claim
   }
 
-  /** Puts a snapshot when something has changed since the last one. */
+  async #claim(store: ObjectStore, name: string): Promise<void> {
+    const { crypto, disk } = this.#ports
+    this.#life ??= await readLife(disk)
+    const owner = await claimBucket(store, crypto, this.#own)
+    const isNew = owner.life !== this.#life?.life
+    this.#life = { life: owner.life, generation: owner.generation }
+    if (isNew) await saveLife(disk, this.#life)
+    this.#removed.get(name)?.start(this.#settings.broker.tierCheckMs)
+  }
+
+  get #own(): OwnLife {
+    const { life = null, generation = 0 } = this.#life ?? {}
+    return { clusterId: this.#clusterId, life, generation }
+  }
+
+  /** Puts a snapshot to every store that has not the newest one. */
   async #snapshot({ image, groups }: SnapshotSources): Promise<void> {
     const { crypto, clock } = this.#ports
-    const { store } = this.tier
-    if (!this.tier.claimed) return
+    const ready = this.tier.stores.filter(({ claimed }) => claimed)
+    if (ready.length === 0) return
     const metadata = encodeSnapshot(image())
     const state = groups
       .partitions()
       .flatMap(({ shard }) => Array.from(shard.records(), encodeRecord))
     const snapshot = { clusterId: this.#clusterId, metadata, groups: state }
     const digest = fingerprint(crypto, snapshot)
-    if (digest === this.#last) return
-    const owner = await readOwner(store)
-    if (owner === null) throw new OperatingError('absent', 'The bucket has lost its cluster.json')
-    checkOwner(store.traits.url, owner, { clusterId: this.#clusterId, life: this.#life })
-    await putSnapshot(store, crypto, { ...snapshot, madeMs: clock.wallMs() })
-    this.#last = digest
+    const failures: unknown[] = []
+    for (const { name, store } of ready) {
+      if (digest === this.#last.get(name)) continue
+      try {
+        const owner = await readOwner(store)
+        if (owner === null) {
+          throw new OperatingError('absent', `${store.traits.url} has lost its cluster.json`)
+        }
+        checkOwner(store.traits.url, owner, this.#own)
+        await putSnapshot(store, crypto, { ...snapshot, madeMs: clock.wallMs() })
+        this.#last.set(name, digest)
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    if (failures.length > 0) throw failures[0]
   }
 }
 
@@ -225,12 +257,11 @@ function* tieredPartitions(partitions: Partitions): Generator<TieredPartition> {
   }
 }
 
-/** Manifests of the partitions led here, as far as they are known. */
-function* knownManifests(partitions: Partitions): Generator<Manifest> {
-  for (const { tier } of partitions.open()) {
-    const manifest = tier?.manifest ?? null
-    if (manifest !== null) yield manifest
-  }
+/** Manifests of the partitions led here, by store, as far as they are known. */
+function* knownManifests(
+  partitions: Partitions,
+): Generator<{ readonly store: string; readonly manifest: Manifest }> {
+  for (const { tier } of partitions.open()) if (tier !== null) yield* tier.named()
 }
 
 /** Tells two snapshots apart. */
@@ -252,24 +283,29 @@ function fingerprint(
   return `${crypto.sha256(metadata).join()} ${groups.length} ${crc}`
 }
 
-async function readLife(disk: Disk): Promise<string | null> {
+/** Which life of its cluster a data directory belongs to. */
+type Life = Pick<BucketOwner, 'life' | 'generation'>
+
+async function readLife(disk: Disk): Promise<Life | null> {
   if (!(await disk.list('')).includes(LIFE_FILE)) return null
   const file = await disk.open(LIFE_FILE, { mode: 'read' })
   try {
-    const bytes = new Uint8Array(LIFE_BYTES)
+    const bytes = new Uint8Array(LIFE_BYTES_MAX)
     const count = await file.read(0, bytes)
-    return count === LIFE_BYTES ? new TextDecoder().decode(bytes) : null
+    const text = new TextDecoder().decode(bytes.subarray(0, count))
+    const [, life, generation = '0'] = /^([0-9a-f]{32})(?: (\d{1,5}))?$/.exec(text) ?? []
+    return life === undefined ? null : { life, generation: Number(generation) }
   } finally {
     await file.close()
   }
 }
 
 /** Remembers durably which life of its cluster this directory belongs to. */
-export async function saveLife(disk: Disk, life: string): Promise<void> {
+export async function saveLife(disk: Disk, { life, generation }: Life): Promise<void> {
   await disk.remove(`${LIFE_FILE}.new`)
   const file = await disk.open(`${LIFE_FILE}.new`, { mode: 'create' })
   try {
-    await file.writeBehind(0, new TextEncoder().encode(life))
+    await file.writeBehind(0, new TextEncoder().encode(`${life} ${generation}`))
     await file.sync()
   } finally {
     await file.close()

@@ -18,6 +18,7 @@ interface Flags {
   readonly internal?: string
   readonly rack?: string
   readonly store?: string
+  readonly mirror: readonly string[]
   readonly set: readonly string[]
   readonly config?: string
 }
@@ -34,6 +35,7 @@ export function startCommand(io: Io, startBroker: NonNullable<Services['startBro
       .option('--cluster-id <id>', 'refuse to join any other cluster')
       .option('--rack <name>', 'failure domain of this machine')
       .option('--store <url>', 'object store of tiered topics (file:// inside the data directory)')
+      .option('--mirror <name=url>', 'another store that topics may name; repeatable', collect, [])
       .option('--set <key=value>', 'a setting by its dotted name; repeatable', collect, [])
       .option('--config <file>', 'settings in YAML')
       // Parsed, so that scripts need not change; listed once they are served.
@@ -73,6 +75,9 @@ export function startOptions(flags: Flags): StartOptions {
     ...(flags.internal === undefined ? {} : { internal: hostPort(flags.internal, '--internal') }),
     ...(flags.rack === undefined ? {} : { rack: flags.rack }),
     ...(flags.store === undefined ? {} : { store: flags.store }),
+    ...(flags.mirror.length === 0
+      ? {}
+      : { mirrors: Object.fromEntries(flags.mirror.map((text) => keyValue(text, '--mirror'))) }),
     ...(flags.config === undefined ? {} : { configFile: flags.config }),
   }
 }

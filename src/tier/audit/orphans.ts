@@ -6,11 +6,9 @@
 // judge.
 import type { Clock } from '../../ports/clock.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
-import { offset } from '../../base/units.ts'
-import { pageKey, parseKey, type ArchiveIdentity } from '../keys.ts'
-import { archiveBase, type Manifest } from '../manifest/manifest.ts'
-import { placeKey } from '../read/blocks.ts'
-import { locateOffset, type LoadPage } from '../read/locate.ts'
+import { parseKey } from '../keys.ts'
+import type { Manifest } from '../manifest/manifest.ts'
+import { isNamed, type LoadPage } from '../read/locate.ts'
 import type { PartitionArchive } from '../upload/partition-archive.ts'
 
 /** What orphans are removed through. */
@@ -29,14 +27,12 @@ const KEYS_AT_ONCE = 1_000
 /** The orphans of one partition. */
 export class Orphans {
   readonly #deps: OrphanDeps
-  readonly #identity: ArchiveIdentity
   readonly #graceMs: number
   /** When each was first found unnamed. */
   #seen = new Map<string, number>()
 
-  constructor(deps: OrphanDeps, identity: ArchiveIdentity, graceMs: number) {
+  constructor(deps: OrphanDeps, graceMs: number) {
     this.#deps = deps
-    this.#identity = identity
     this.#graceMs = graceMs
   }
 
@@ -81,19 +77,7 @@ export class Orphans {
     return manifest === null ? Promise.resolve(false) : this.#isNamed(manifest, key)
   }
 
-  async #isNamed(manifest: Manifest, key: string): Promise<boolean> {
-    const parsed = parseKey(key)
-    if (parsed?.kind === 'page') {
-      return manifest.pages.some((ref) => pageKey(this.#identity, ref) === key)
-    }
-    if (parsed?.kind !== 'segment') return true
-    const { store, loadPage } = this.#deps
-    // Entries that are read from one object may begin behind its base, and the archive as well.
-    for (let at = offset(Math.max(parsed.name.base, archiveBase(manifest))); ;) {
-      const entry = await locateOffset(manifest, at, loadPage)
-      if (entry === null || entry.objectBase > parsed.name.base) return false
-      if (placeKey({ store, identity: this.#identity, entry }) === key) return true
-      at = offset(Math.max(entry.end, at + 1))
-    }
+  #isNamed(manifest: Manifest, key: string): Promise<boolean> {
+    return isNamed(manifest, key, this.#deps.loadPage)
   }
 }

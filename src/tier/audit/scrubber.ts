@@ -30,6 +30,8 @@ export interface ScrubbedArchive {
   auditBytes(at: Offset): Promise<AuditedBytes | null>
   /** Takes unnamed objects; returns how many were removed. */
   orphans(keys: readonly string[]): Promise<number>
+  /** Takes an object that is missing or not what was archived: it may be elsewhere. */
+  damaged?(key: string): void
 }
 
 /** What a scrubber acts through. */
@@ -177,6 +179,8 @@ export class Scrubber {
 
   #tell(archive: ScrubbedArchive, finding: AuditFinding, found: Map<AuditFault, number>): void {
     found.set(finding.fault, (found.get(finding.fault) ?? 0) + 1)
+    const isDamage = finding.fault === 'missing' || finding.fault === 'mismatched'
+    if (isDamage) archive.damaged?.(finding.key)
     // What an upload is about to name looks like an orphan for a moment.
     const level = finding.fault === 'orphaned' ? 'info' : 'error'
     this.#deps.telemetry.log(level, 'archive is not as it should be', {

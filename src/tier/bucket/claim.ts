@@ -15,6 +15,15 @@ export interface BucketOwner {
   readonly clusterId: string
   /** 32 hex digits, drawn anew when the cluster is founded or restored. */
   readonly life: string
+  /** How often the cluster has been restored: of two lives the later one has the higher. */
+  readonly generation: number
+}
+
+/** What a cluster knows of itself: null of a life that it has still to begin or to learn. */
+export interface OwnLife {
+  readonly clusterId: string
+  readonly life: string | null
+  readonly generation: number
 }
 
 const FORMAT = 1
@@ -23,8 +32,10 @@ const FORMAT = 1
 export const newLife = (crypto: Crypto): string => hex(crypto.randomBytes(16))
 
 /** The bytes of the object. */
-export const encodeOwner = ({ clusterId, life }: BucketOwner): Uint8Array =>
-  new TextEncoder().encode(`${JSON.stringify({ format: FORMAT, clusterId, life }, null, 2)}\n`)
+export const encodeOwner = ({ clusterId, life, generation }: BucketOwner): Uint8Array =>
+  new TextEncoder().encode(
+    `${JSON.stringify({ format: FORMAT, clusterId, life, generation }, null, 2)}\n`,
+  )
 
 /** Reads the object. Throws `corrupt` when it is none, `refused` when it is of a newer format. */
 export function decodeOwner(url: string, bytes: Uint8Array): BucketOwner {
@@ -34,7 +45,7 @@ export function decodeOwner(url: string, bytes: Uint8Array): BucketOwner {
   } catch (cause) {
     throw new OperatingError('corrupt', `Cannot use ${url}: its ${CLUSTER_KEY} is no JSON`, cause)
   }
-  const { format, clusterId, life } = value as Record<string, unknown>
+  const { format, clusterId, life, generation = 0 } = value as Record<string, unknown>
   if (typeof format === 'number' && format > FORMAT) {
     throw new OperatingError(
       'refused',
@@ -42,10 +53,12 @@ export function decodeOwner(url: string, bytes: Uint8Array): BucketOwner {
         'newer Stratalog that wrote it',
     )
   }
-  if (typeof clusterId !== 'string' || typeof life !== 'string') {
+  const isWhole =
+    typeof clusterId === 'string' && typeof life === 'string' && typeof generation === 'number'
+  if (!isWhole) {
     throw new OperatingError('corrupt', `Cannot use ${url}: its ${CLUSTER_KEY} lacks a field`)
   }
-  return { clusterId, life }
+  return { clusterId, life, generation }
 }
 
 /** Whose bucket it is; null when it is nobody's yet. */
@@ -55,19 +68,26 @@ export async function readOwner(store: ObjectStore): Promise<BucketOwner | null>
 }
 
 /**
- * Makes the bucket ours, or finds that it is. Resolves to the life in which it is; `life` is null
- * for a cluster that does not know its own yet. Throws `refused` when it belongs to others, or when
- * the store does not honour conditions.
+ * Makes the bucket ours, or finds that it is; a bucket in which an earlier life of the same cluster
+ * has archived becomes that of the later one. Resolves to the life in which it is then. Throws
+ * `refused` when it belongs to others, or when the store does not honour conditions.
  */
 export async function claimBucket(
   store: ObjectStore,
   crypto: Crypto,
-  mine: { readonly clusterId: string; readonly life: string | null },
-): Promise<string> {
-  const fresh = { clusterId: mine.clusterId, life: mine.life ?? newLife(crypto) }
+  mine: OwnLife,
+): Promise<BucketOwner> {
+  const { clusterId, generation } = mine
+  const fresh = { clusterId, life: mine.life ?? newLife(crypto), generation }
   const absent = { condition: { kind: 'absent' } } as const
-  const owner = (await readOwner(store)) ?? null
-  if (owner === null) await store.put(CLUSTER_KEY, encodeOwner(fresh), absent)
+  const object = await store.get(CLUSTER_KEY)
+  let owner = object === null ? null : decodeOwner(store.traits.url, object.bytes)
+  if (object === null) await store.put(CLUSTER_KEY, encodeOwner(fresh), absent)
+  else if (owner !== null && isEarlier(owner, mine)) {
+    const condition = { kind: 'match', token: object.token } as const
+    await store.put(CLUSTER_KEY, encodeOwner(fresh), { condition })
+    owner = null
+  }
   const found = owner ?? (await readOwner(store)) ?? fresh
   checkOwner(store.traits.url, found, mine)
   // The object is there: a store that takes it again would let rivals overwrite each other.
@@ -79,15 +99,15 @@ export async function claimBucket(
         'writers could overwrite each other; use a store or a version of it that honours them',
     )
   }
-  return found.life
+  return found
 }
 
+/** Whether the bucket is of a life of the same cluster that has ended. */
+const isEarlier = (owner: BucketOwner, mine: OwnLife): boolean =>
+  owner.clusterId === mine.clusterId && mine.life !== null && owner.generation < mine.generation
+
 /** Throws `refused` unless the bucket is ours. */
-export function checkOwner(
-  url: string,
-  owner: BucketOwner,
-  mine: { readonly clusterId: string; readonly life: string | null },
-): void {
+export function checkOwner(url: string, owner: BucketOwner, mine: OwnLife): void {
   if (owner.clusterId !== mine.clusterId) {
     throw new OperatingError(
       'refused',
@@ -114,7 +134,8 @@ export async function takeOver(store: ObjectStore, crypto: Crypto): Promise<Buck
         'check bucket and prefix',
     )
   }
-  const owner = { ...decodeOwner(store.traits.url, found.bytes), life: newLife(crypto) }
+  const before = decodeOwner(store.traits.url, found.bytes)
+  const owner = { ...before, life: newLife(crypto), generation: before.generation + 1 }
   const condition = { kind: 'match', token: found.token } as const
   const result = await store.put(CLUSTER_KEY, encodeOwner(owner), { condition })
   if (result.outcome === 'ok') return owner

@@ -26,6 +26,8 @@ export interface RestorePartitionPorts {
   readonly disk: Disk
   readonly store: ObjectStore
   readonly crypto: Crypto
+  /** How often the cluster has been restored, this time included. */
+  readonly generation: number
 }
 
 /** What was brought back. */
@@ -67,13 +69,15 @@ export async function beginPartition(
 }
 
 async function takeOver(
-  { disk, store, crypto }: RestorePartitionPorts,
+  { disk, store, crypto, generation }: RestorePartitionPorts,
   owner: ArchiveOwner,
   epoch: LeaderEpoch,
 ): Promise<RestoredPartition> {
   const pages = new PageCache(crypto, PAGES_BYTES)
-  const archive = new PartitionArchive({ store, crypto, pages }, { ...owner, epoch })
-  const manifest = await archive.change((now) => now)
+  const deps = { store, crypto, pages, generation: () => generation }
+  const archive = new PartitionArchive(deps, { ...owner, epoch })
+  // What followed an archive in another store goes on by itself.
+  const manifest = await archive.change((now) => ({ ...now, isCopy: false }))
   const directory = partitionDirectory({ topicId: owner.topicId, index: owner.partition })
   await disk.makeDirectory(directory)
   const newest = await newestOf(store, manifest, pages)

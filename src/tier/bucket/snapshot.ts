@@ -148,3 +148,15 @@ export async function newestSnapshot(
   }
   return null
 }
+
+/** Puts the newest whole snapshot of one store into another, unless that has it. */
+export async function copySnapshot(
+  from: ObjectStore,
+  to: ObjectStore,
+  crypto: Crypto,
+): Promise<void> {
+  const found = await newestSnapshot(from, crypto, () => undefined)
+  if (found === null) return
+  const there = await newestSnapshot(to, crypto, () => undefined)
+  if (there === null || there.madeMs < found.madeMs) await putSnapshot(to, crypto, found)
+}

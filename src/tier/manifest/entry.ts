@@ -4,6 +4,7 @@ import { FormatError } from '../../base/errors.ts'
 import type { Reader } from '../../base/reader.ts'
 import { leaderEpoch, offset, type LeaderEpoch, type Offset } from '../../base/units.ts'
 import type { Writer } from '../../base/writer.ts'
+import { segmentKey, type ArchiveIdentity } from '../keys.ts'
 import { HASH_BYTES } from '../../log/segment/segment-hash.ts'
 import { BLOCK_BYTES, BLOCK_ROW_BYTES, BlockTable } from './block-table.ts'
 
@@ -47,6 +48,10 @@ const FLAG_OPEN = 2
 const FLAGS_KNOWN = FLAG_ABORTED | FLAG_OPEN
 /** The largest data that an entry may tell of: offsets and positions in a segment fit 32 bits. */
 const DATA_BYTES_MAX = 2 ** 32
+
+/** Key of the object that holds the segment of `entry`. */
+export const entryKey = (identity: ArchiveIdentity, entry: SegmentEntry): string =>
+  segmentKey(identity, { base: entry.objectBase, epoch: entry.epoch, nonce: entry.nonce })
 
 /** Bytes that `entry` takes in a manifest, about: never less than it does. */
 export const entryBytesMax = (entry: SegmentEntry): number => 104 + entry.blocks.bytes.length

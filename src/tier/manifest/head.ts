@@ -1,10 +1,11 @@
 // The bytes of a manifest. Small enough to be read and replaced as a whole: 256 KiB at most, with a
 // million segments as with one. Pure.
 //
-//   magic u32 · version u16 · 0 u16 · total length u32 · topic id 16 · partition u32
+//   magic u32 · version u16 · flags u16 · total length u32 · topic id 16 · partition u32
 //   · writer epoch u32 · nonce 16 · sequence uvarlong · log start uvarlong · topic name
 //   · lineage { epoch uvarint · start uvarlong }… · page references… · entries… · crc u32
-//   Lists have their count in front as a uvarint.
+//   Lists have their count in front as a uvarint. Flags: bit 0 a copy, bits 1 to 15 the generation.
+import { assert } from '../../base/assert.ts'
 import { FormatError, OperatingError } from '../../base/errors.ts'
 import { Reader } from '../../base/reader.ts'
 import { KiB, leaderEpoch, offset } from '../../base/units.ts'
@@ -22,13 +23,17 @@ export const HEAD_VERSION = 1
 
 const MAGIC = 0x53544844 // "STHD"
 const NONCE_BYTES = 16
+const FLAG_COPY = 1
+/** A cluster is not restored more often. */
+const GENERATION_MAX = 0x7fff
 
 /** The bytes of `manifest`. */
 export function encodeHead(crypto: Crypto, manifest: Manifest): Uint8Array {
   const to = new Writer(4096)
   to.uint32(MAGIC)
   to.uint16(HEAD_VERSION)
-  to.uint16(0)
+  assert(manifest.generation <= GENERATION_MAX, 'A cluster is restored only so often')
+  to.uint16((manifest.isCopy ? FLAG_COPY : 0) | (manifest.generation << 1))
   to.uint32(0)
   to.uuid(manifest.topicId)
   to.uint32(manifest.partition)
@@ -71,7 +76,7 @@ export function decodeHead(crypto: Crypto, bytes: Uint8Array): Manifest {
     )
   }
   if (version < HEAD_VERSION) throw new FormatError('A manifest has an unknown version')
-  if (from.uint16() !== 0) throw new FormatError('A manifest has stray bits')
+  const flags = from.uint16()
   if (from.uint32() !== bytes.length) throw new FormatError('A manifest is cut short')
   if (bytes.length > HEAD_BYTES_MAX) throw new FormatError('A manifest is larger than any')
   const crc = new Reader(bytes, bytes.length - 4).uint32()
@@ -95,6 +100,8 @@ export function decodeHead(crypto: Crypto, bytes: Uint8Array): Manifest {
     topicId,
     partition,
     topicName,
+    isCopy: (flags & FLAG_COPY) !== 0,
+    generation: flags >>> 1,
     writerEpoch,
     nonce,
     sequence,

@@ -11,6 +11,16 @@ import type { PageRef } from './page.ts'
 export interface Manifest extends ArchiveIdentity {
   /** Name of the topic when it was archived: for people and for restoring. */
   readonly topicName: string
+  /**
+   * Whether another store has the archive, and this one follows it. Exactly one store of a
+   * partition has a manifest that is no copy; only there anything new is named.
+   */
+  readonly isCopy: boolean
+  /**
+   * How often the cluster had been restored when this was written. What an earlier life has left
+   * in a store that it was not restored from is of another history.
+   */
+  readonly generation: number
   /** Epoch of the leader that wrote this last. Older leaders must not replace it. */
   readonly writerEpoch: LeaderEpoch
   /** 32 hex digits, drawn anew for every replacement: tells a lost answer from a rival's write. */
@@ -74,6 +84,8 @@ export const emptyManifest = (
   topicId: identity.topicId,
   partition: identity.partition,
   topicName,
+  isCopy: false,
+  generation: 0,
   sequence: 0,
   logStart,
   pages: [],

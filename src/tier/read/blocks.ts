@@ -10,9 +10,10 @@ import type { Semaphore } from '../../flow/semaphore.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
 import { blockKey, type BlockCache as WholeCache } from '../cache/blocks.ts'
-import { segmentKey, type ArchiveIdentity } from '../keys.ts'
+import type { ArchiveIdentity } from '../keys.ts'
 import { BLOCK_BYTES, BLOCK_HASH_BYTES } from '../manifest/block-table.ts'
-import type { SegmentEntry } from '../manifest/entry.ts'
+import { entryKey, type SegmentEntry } from '../manifest/entry.ts'
+import { FailoverStore } from '../store/failover.ts'
 
 /** Where blocks are kept beyond this buffer. What it gives is verified again. */
 export type BlockCache = Pick<WholeCache, 'get' | 'put' | 'putPassing'>
@@ -33,8 +34,7 @@ export interface SegmentPlace {
 }
 
 /** Name of the object of `place`. */
-export const placeKey = ({ identity, entry }: SegmentPlace): string =>
-  segmentKey(identity, { base: entry.objectBase, epoch: entry.epoch, nonce: entry.nonce })
+export const placeKey = ({ identity, entry }: SegmentPlace): string => entryKey(identity, entry)
 
 /** A block on its way, or read ahead and waiting to be wanted. */
 interface Held {
@@ -266,7 +266,7 @@ export class Blocks {
         const block = fetched.then((all) => {
           const at = (i - first) * BLOCK_BYTES
           const bytes = all.subarray(at, at + BLOCK_BYTES)
-          return this.#verified(place.entry, key, from + i, { bytes, ahead })
+          return this.#verified(place, key, from + i, { bytes, ahead, signal })
         })
         blocks.push(block)
       }
@@ -283,22 +283,41 @@ export class Blocks {
 
   /** The block if it is what was archived. What is read ahead passes by memory's cache. */
   async #verified(
-    entry: SegmentEntry,
+    place: SegmentPlace,
     key: string,
     i: number,
-    { bytes, ahead }: { readonly bytes: Uint8Array; readonly ahead: boolean },
+    {
+      bytes,
+      ahead,
+      signal,
+    }: { readonly bytes: Uint8Array; readonly ahead: boolean; readonly signal: AbortSignal },
   ): Promise<Uint8Array> {
     const name = blockKey(key, i)
-    if (!(await this.#isSound(entry, i, bytes))) {
+    const isSound = await this.#isSound(place.entry, i, bytes)
+    const block = isSound ? bytes : await this.#elsewhere(place, key, i, signal)
+    if (block === null) {
       throw new OperatingError(
         'corrupt',
         `Cannot use ${name}: its bytes (from ${i * BLOCK_BYTES} on) are not what was archived`,
       )
     }
     const { cache } = this.#deps
-    if (ahead && cache?.putPassing !== undefined) cache.putPassing(name, bytes)
-    else cache?.put(name, bytes)
-    return bytes
+    if (ahead && cache?.putPassing !== undefined) cache.putPassing(name, block)
+    else cache?.put(name, block)
+    return block
+  }
+
+  /** A block as another store has it; null when there is none that is sound. */
+  async #elsewhere(
+    { store, entry }: SegmentPlace,
+    key: string,
+    i: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | null> {
+    if (!(store instanceof FailoverStore)) return null
+    const range = { from: i * BLOCK_BYTES, to: Math.min((i + 1) * BLOCK_BYTES, entry.dataLength) }
+    const isSound = (bytes: Uint8Array): Promise<boolean> => this.#isSound(entry, i, bytes)
+    return (await store.getSound(key, { range, signal }, isSound))?.bytes ?? null
   }
 
   async #get(
@@ -315,10 +334,16 @@ export class Blocks {
     try {
       const found = await store.get(key, { range, signal })
       if (found === null) throw new OperatingError('absent', `Cannot read ${key}: it is gone`)
-      if (found.bytes.length !== range.to - range.from) {
-        throw new OperatingError('corrupt', `Cannot use ${key}: it is shorter than was archived`)
-      }
-      return found.bytes
+      const length = range.to - range.from
+      if (found.bytes.length === length) return found.bytes
+      const isWhole = (bytes: Uint8Array): Promise<boolean> =>
+        Promise.resolve(bytes.length === length)
+      const other =
+        store instanceof FailoverStore
+          ? await store.getSound(key, { range, signal }, isWhole)
+          : null
+      if (other !== null) return other.bytes
+      throw new OperatingError('corrupt', `Cannot use ${key}: it is shorter than was archived`)
     } finally {
       release()
     }

@@ -2,9 +2,10 @@
 // ones are in the manifest itself; for the older one page has to be there, which is asked for by
 // the caller's loader. No other object is touched.
 import { must } from '../../base/assert.ts'
-import type { Offset } from '../../base/units.ts'
-import { floorEntry, type SegmentEntry } from '../manifest/entry.ts'
-import type { Manifest } from '../manifest/manifest.ts'
+import { offset, type Offset } from '../../base/units.ts'
+import { pageKey, parseKey } from '../keys.ts'
+import { entryKey, floorEntry, type SegmentEntry } from '../manifest/entry.ts'
+import { archiveBase, type Manifest } from '../manifest/manifest.ts'
 import type { Page, PageRef } from '../manifest/page.ts'
 
 /** Gives a page of the manifest at hand. */
@@ -51,4 +52,35 @@ export async function locateTime(
   return (
     manifest.entries.find((entry) => entry.end > from && entry.maxTimestamp >= timestampMs) ?? null
   )
+}
+
+/** Whether `manifest` names the page or the segment object `key`; anything else it does. */
+export async function isNamed(
+  manifest: Manifest,
+  key: string,
+  loadPage: LoadPage,
+): Promise<boolean> {
+  const parsed = parseKey(key)
+  if (parsed?.kind === 'page') {
+    return manifest.pages.some((ref) => pageKey(manifest, ref) === key)
+  }
+  if (parsed?.kind !== 'segment') return true
+  return (await locateKey(manifest, key, loadPage)) !== null
+}
+
+/** The first segment that is read from the object `key`; null when the archive names it not. */
+export async function locateKey(
+  manifest: Manifest,
+  key: string,
+  loadPage: LoadPage,
+): Promise<SegmentEntry | null> {
+  const parsed = parseKey(key)
+  if (parsed?.kind !== 'segment') return null
+  // Entries that are read from one object may begin behind its base, and the archive as well.
+  for (let at = offset(Math.max(parsed.name.base, archiveBase(manifest))); ;) {
+    const entry = await locateOffset(manifest, at, loadPage)
+    if (entry === null || entry.objectBase > parsed.name.base) return null
+    if (entryKey(manifest, entry) === key) return entry
+    at = offset(Math.max(entry.end, at + 1))
+  }
 }

@@ -7,6 +7,7 @@ import type { Crypto } from '../../ports/crypto.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
 import { pageKey, type ArchiveIdentity } from '../keys.ts'
 import { Page, pageHash, type PageRef } from '../manifest/page.ts'
+import { FailoverStore } from '../store/failover.ts'
 
 /** Pages in memory. */
 export class PageCache {
@@ -46,7 +47,7 @@ export class PageCache {
   async #fetch(store: ObjectStore, key: string, ref: PageRef): Promise<Page> {
     const found = await store.get(key)
     if (found === null) throw new OperatingError('absent', `Cannot read ${key}: it is gone`)
-    const page = openPage(this.#crypto, key, ref, found.bytes)
+    const page = await this.#open(store, key, ref, found.bytes)
     this.#pages.set(key, page)
     this.#bytes += page.memoryBytes
     for (const [oldest, { memoryBytes }] of this.#pages) {
@@ -55,6 +56,21 @@ export class PageCache {
       this.#bytes -= memoryBytes
     }
     return page
+  }
+
+  /** The page, from another store when `bytes` are not what they should be. */
+  async #open(store: ObjectStore, key: string, ref: PageRef, bytes: Uint8Array): Promise<Page> {
+    try {
+      return openPage(this.#crypto, key, ref, bytes)
+    } catch (error) {
+      const isCorrupt = error instanceof OperatingError && error.kind === 'corrupt'
+      if (!isCorrupt || !(store instanceof FailoverStore)) throw error
+      const isSound = (other: Uint8Array): Promise<boolean> =>
+        Promise.resolve(pageHash(this.#crypto, other) === ref.hash)
+      const found = await store.getSound(key, {}, isSound)
+      if (found === null) throw error
+      return openPage(this.#crypto, key, ref, found.bytes)
+    }
   }
 }
 

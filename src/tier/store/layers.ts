@@ -7,7 +7,7 @@ import type { Telemetry } from '../../ports/telemetry.ts'
 import { requestsOfUpload } from '../cost/cost.ts'
 import { metered, type MeteredStore } from './metered.ts'
 import { retrying, type RetryingStore } from './retrying.ts'
-import { StoreMetrics } from './store-metrics.ts'
+import type { StoreMetrics } from './store-metrics.ts'
 
 /** Topics whose requests are counted apart. */
 const SCOPES_MAX = 1_000
@@ -27,13 +27,20 @@ export interface LayeredStore {
 /** Puts counting and repeating before `raw`, which is closed with it. */
 export function layered(
   raw: ObjectStore,
-  ports: { readonly clock: Clock; readonly telemetry: Telemetry; readonly random: () => number },
+  ports: {
+    readonly clock: Clock
+    readonly telemetry: Telemetry
+    readonly metrics: StoreMetrics
+    /** Label of the store in metrics. */
+    readonly name: string
+    readonly random: () => number
+  },
 ): LayeredStore {
-  const { clock, telemetry, random } = ports
+  const { clock, telemetry, metrics, name, random } = ports
   const meter = metered(raw, {
     clock,
-    metrics: new StoreMetrics(telemetry),
-    name: raw.traits.kind,
+    metrics,
+    name,
     scopesMax: SCOPES_MAX,
     requestsOfPut: (size) => requestsOfUpload(size, PART_BYTES),
   })
@@ -41,7 +48,7 @@ export function layered(
     clock,
     random,
     telemetry,
-    name: raw.traits.kind,
+    name,
     attemptsMax: 5,
     baseMs: 50,
     maxMs: 2_000,

@@ -6,9 +6,9 @@ import { OperatingError } from '../../base/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Offset } from '../../base/units.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
-import { pageKey, segmentKey, type ArchiveIdentity } from '../keys.ts'
+import { pageKey, type ArchiveIdentity } from '../keys.ts'
 import { trimmed } from '../manifest/change.ts'
-import type { SegmentEntry } from '../manifest/entry.ts'
+import { entryKey, type SegmentEntry } from '../manifest/entry.ts'
 import type { Page, PageRef } from '../manifest/page.ts'
 import type { PageCache } from '../read/pages.ts'
 import type { PartitionArchive } from './partition-archive.ts'
@@ -110,6 +110,5 @@ export class Garbage {
     }
   }
 
-  readonly #entryKey = (entry: SegmentEntry): string =>
-    segmentKey(this.#identity, { base: entry.objectBase, epoch: entry.epoch, nonce: entry.nonce })
+  readonly #entryKey = (entry: SegmentEntry): string => entryKey(this.#identity, entry)
 }

@@ -23,6 +23,8 @@ export interface ArchiveDeps {
   readonly store: ObjectStore
   readonly crypto: Crypto
   readonly pages: PageCache
+  /** How often the cluster has been restored; never, if absent. */
+  generation?(): number
 }
 
 /** Who archives what. */
@@ -108,8 +110,11 @@ export class PartitionArchive {
         ...changed,
         topicName: this.owner.topicName,
         writerEpoch: this.owner.epoch,
+        generation: this.#generation,
         nonce: hex(this.#deps.crypto.randomBytes(16)),
-        sequence: manifest.sequence + 1,
+        // What was copied from another store has a sequence too, and none is ever lower than one
+        // before.
+        sequence: Math.max(manifest.sequence, changed.sequence) + 1,
       })
       if (await this.#put(next, token)) return next
       const found = await this.#read()
@@ -122,12 +127,24 @@ export class PartitionArchive {
     )
   }
 
-  #fence(manifest: Manifest): void {
-    if (this.#fenced === null && manifest.writerEpoch > this.owner.epoch) {
+  get #generation(): number {
+    return this.#deps.generation?.() ?? 0
+  }
+
+  #fence({ generation, writerEpoch }: Manifest): void {
+    const { topicName, partition, epoch } = this.owner
+    const what = `Cannot archive ${topicName}-${partition} in epoch ${epoch}`
+    if (this.#fenced === null && generation > this.#generation) {
       this.#fenced = new OperatingError(
         'fenced',
-        `Cannot archive ${this.owner.topicName}-${this.owner.partition} in epoch ` +
-          `${this.owner.epoch}: a leader of epoch ${manifest.writerEpoch} has taken over`,
+        `${what}: the cluster was restored elsewhere and lives on there; stop this broker`,
+      )
+    }
+    // What a life before a restore has written counts for nothing: it may go on with its epochs.
+    if (this.#fenced === null && generation === this.#generation && writerEpoch > epoch) {
+      this.#fenced = new OperatingError(
+        'fenced',
+        `${what}: a leader of epoch ${writerEpoch} has taken over`,
       )
     }
     if (this.#fenced !== null) throw this.#fenced

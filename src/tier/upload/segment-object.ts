@@ -167,7 +167,7 @@ export class SegmentObject implements ObjectSource {
 
   /** SHA-256 of block `i` of the data, once it was read. */
   hashOf(i: number): Uint8Array {
-    return must(this.#hashes[i], 'A block that was read')
+    return must(this.#hashes[i] ?? this.#early.get(i), 'A block that was read')
   }
 
   /** The bytes behind the data, once all of it was read. */

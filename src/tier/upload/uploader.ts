@@ -5,32 +5,24 @@
 import { must } from '../../base/assert.ts'
 import { OperatingError, asError } from '../../base/errors.ts'
 import { eachAtOnce } from '../../flow/each.ts'
-import type { Semaphore } from '../../flow/semaphore.ts'
 import { type Offset, offset } from '../../base/units.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
 import type { Segment } from '../../log/segment.ts'
-import type { Crypto } from '../../ports/crypto.ts'
 import type { Disk } from '../../ports/disk.ts'
-import type { ObjectStore } from '../../ports/object-store.ts'
 import { segmentKey } from '../keys.ts'
-import { BLOCK_BYTES } from '../manifest/block-table.ts'
 import { trimmed, withLineage, withMerged, withSegments } from '../manifest/change.ts'
 import type { SegmentEntry } from '../manifest/entry.ts'
 import { archiveBase, archiveEnd, type Manifest } from '../manifest/manifest.ts'
-import { SharedSource } from '../store/attempt.ts'
 import type { PartMemory } from './part-memory.ts'
 import { hex, type PartitionArchive } from './partition-archive.ts'
 import { mergeSegments, planMerge, type MergePlan } from './merger.ts'
 import { planUpload } from './plan.ts'
+import { putSegment, type PutDeps } from './put-object.ts'
 import { SegmentObject } from './segment-object.ts'
 
 /** What uploads are made through. */
-export interface UploaderDeps {
+export interface UploaderDeps extends PutDeps {
   readonly disk: Disk
-  readonly crypto: Crypto
-  readonly store: ObjectStore
-  /** Bounds how many objects of all partitions are on their way at the same time. */
-  readonly slots: Semaphore
   /** For segments on their way, of all partitions. */
   readonly memory: PartMemory
 }
@@ -45,8 +37,6 @@ export interface Uploaded {
 const AT_ONCE = 4
 /** Segments that one step moves at most. */
 const SEGMENTS_PER_STEP = 16
-/** Bytes that are read back at once. */
-const READ_BACK_BYTES = 4 * BLOCK_BYTES
 
 /** Archives one partition. */
 export class Uploader {
@@ -141,26 +131,14 @@ export class Uploader {
 
   /** Puts a segment under a name of its own; what a manifest may say of it. */
   async #put(object: SegmentObject, base: Offset): Promise<SegmentEntry> {
-    const { crypto, store, slots } = this.#deps
+    const { crypto } = this.#deps
     const { epoch } = this.#archive.owner
     const nonce = hex(crypto.randomBytes(8))
     const { baseOffset } = object.footer
     const key = segmentKey(this.#archive.owner, { base: baseOffset, epoch, nonce })
-    const release = await slots.acquire(1)
     this.#pending.add(key)
-    // A put may end while its source is still being read, and the file has to stay open for that.
-    const source = new SharedSource(object)
-    try {
-      const result = await store.put(key, source, { condition: { kind: 'absent' } })
-      await object.complete()
-      // Nobody else draws this nonce: what is there already is what an attempt of ours has left.
-      const isChecked = result.outcome === 'ok' && result.checked
-      if (!isChecked) await readBack(store, crypto, key, object)
-      return object.entry({ epoch, nonce, base })
-    } finally {
-      await source.quiet()
-      release()
-    }
+    await putSegment(this.#deps, { key, object })
+    return object.entry({ epoch, nonce, base })
   }
 
   /** Small neighbours that are worth to be merged. */
@@ -217,32 +195,3 @@ export class Uploader {
 /** Exclusive end of what is archived; null when nothing is. */
 export const endOf = (manifest: Manifest): Offset | null =>
   manifest.pages.length + manifest.entries.length === 0 ? null : offset(archiveEnd(manifest))
-
-/** Reads an object that the store has not checked, and compares every byte. */
-async function readBack(
-  store: ObjectStore,
-  crypto: Crypto,
-  key: string,
-  object: SegmentObject,
-): Promise<void> {
-  const { dataLength } = object.footer
-  const wrong = (): OperatingError =>
-    new OperatingError('retry', `Cannot archive ${key}: the store has other bytes than were sent`)
-  for (let from = 0; from < object.size; from += READ_BACK_BYTES) {
-    const to = Math.min(from + READ_BACK_BYTES, object.size)
-    const found = await store.get(key, { range: { from, to } })
-    if (found?.bytes.length !== to - from) throw wrong()
-    for (let at = from; at < Math.min(to, dataLength); at += BLOCK_BYTES) {
-      const end = Math.min(at + BLOCK_BYTES, dataLength)
-      const digest = await crypto.digest(found.bytes.subarray(at - from, end - from))
-      if (!equal(digest, object.hashOf(at / BLOCK_BYTES))) throw wrong()
-    }
-    if (to <= dataLength) continue
-    const at = Math.max(from, dataLength)
-    const sent = object.trailer.subarray(at - dataLength, to - dataLength)
-    if (!equal(found.bytes.subarray(at - from), sent)) throw wrong()
-  }
-}
-
-const equal = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i])

@@ -27,6 +27,8 @@ const settings = (over: Partial<LogSettings> = {}): LogSettings => ({
   retentionMs: 7 * DAY_MS,
   deletes: true,
   archive: null,
+  stores: [],
+  ackStores: 1,
   compaction: null,
   flushMs: 100,
   flushBytes: 65_536,

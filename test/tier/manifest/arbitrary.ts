@@ -121,6 +121,8 @@ export const anyManifest: fc.Arbitrary<Manifest> = fc
     start: fc.oneof(fc.nat(1000), fc.nat(2 ** 50)),
     topicId: fc.uuid(),
     partition: fc.nat(2 ** 31 - 1),
+    isCopy: fc.boolean(),
+    generation: fc.nat(0x7fff),
     topicName: fc.string({ unit: 'binary', maxLength: 60 }),
     writerEpoch: epoch,
     nonce: hexOf(32),

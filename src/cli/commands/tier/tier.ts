@@ -18,6 +18,7 @@ import { PRICES, type StoreId } from '../../../tier/cost/prices.ts'
 import { storageCost } from '../../../tier/cost/cost.ts'
 import { archives } from './archives.ts'
 import { doctorCommand } from './doctor.ts'
+import { mirrorCommand } from './mirror.ts'
 import { dollars, planCommand } from './plan.ts'
 
 interface StoreFlags {
@@ -32,6 +33,7 @@ export function tierCommand(io: Io, tier: NonNullable<Services['tier']>): Comman
     .addCommand(lsCommand(io, tier))
     .addCommand(verifyCommand(io, tier))
     .addCommand(restoreCommand(io, tier))
+    .addCommand(mirrorCommand(io, tier))
     .addCommand(planCommand(io))
     .addCommand(doctorCommand(io, tier))
 }
