@@ -124,6 +124,12 @@ export class Tier {
       'stratalog_tier_failures_total',
       'Steps of archiving that failed and are tried again.',
     )
+    const { blocks } = this.#parts
+    telemetry.gauge(
+      'stratalog_tier_read_ahead_bytes',
+      'Bytes of archived segments that were read ahead and wait, or are on their way to.',
+      () => blocks.aheadBytes,
+    )
     telemetry.gauge(
       'stratalog_tier_troubled_partitions',
       'Partitions that could not be archived when it was last tried.',
