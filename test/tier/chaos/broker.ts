@@ -126,7 +126,7 @@ export class ChaosBroker implements Leading {
       (error) => world.violate('no surprise', `the log store failed: ${String(error)}`),
     )
     for (const partition of world.partitions) {
-      if (!partition.deleted) await this.#lead(partition)
+      await this.#lead(partition)
     }
     this.tier.start(() => this.#tiered())
     const background = (name: string, work: Promise<void>): void =>
@@ -298,8 +298,7 @@ export class ChaosBroker implements Leading {
 
   #dropped(partition: ChaosPartition, path: string, base: number): void {
     const bytes = this.disk.peek(path)
-    const { watch, deleted } = partition
-    if (deleted) return
+    const { watch } = partition
     const start = Math.max(this.#savedStart(partition), watch.manifest?.logStart ?? 0)
     let end: number
     try {

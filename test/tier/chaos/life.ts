@@ -18,36 +18,12 @@ import { NONE, type Flaw } from './flaw.ts'
 import { giveHistory } from './history.ts'
 import { comeToRest } from './rest.ts'
 import type { ChaosPartition, Led } from './parts.ts'
-import { Violation, World, type ChaosCounts } from './world.ts'
+import type { ChaosCounts } from './counts.ts'
+import { Violation, World } from './world.ts'
 
 /** Nothing may take longer than this, in virtual ms: deadlines of calls are far below. */
 const OPEN_MS = 60_000
 const RESTORE_MS = 600_000
-
-/** Before the first life. */
-export const noChaosCounts = (): ChaosCounts => ({
-  events: 0,
-  batches: 0,
-  reads: 0,
-  coldReads: 0,
-  lookups: 0,
-  failedReads: 0,
-  drops: 0,
-  expired: 0,
-  deletions: 0,
-  restarts: 0,
-  powerCuts: 0,
-  deposed: 0,
-  restores: 0,
-  pauses: 0,
-  fences: 0,
-  corrupted: 0,
-  heads: 0,
-  pages: 0,
-  merges: 0,
-  swept: 0,
-  removedTopics: 0,
-})
 
 /** Lives once; throws a Violation at the first broken promise. Gives the world as it was left. */
 export async function live(seed: number, counts: ChaosCounts, flaw: Flaw = NONE): Promise<World> {
@@ -108,6 +84,11 @@ class Life {
       counts.heads += watch.heads
       counts.pages += watch.pages
       counts.merges += watch.merges
+      counts.garbage += watch.garbage
+      counts.orphans += watch.orphans
+    }
+    for (const [name, count] of Object.entries(bucket.faults.counts)) {
+      counts.faults[name] = (counts.faults[name] ?? 0) + count
     }
     world.check()
   }
@@ -158,7 +139,7 @@ class Life {
   }
 
   #anyOf(broker: ChaosBroker): Led {
-    const all = [...broker.led.values()].filter(({ partition }) => !partition.deleted)
+    const all = [...broker.led.values()]
     return must(all[this.world.prng.below(all.length)], 'A partition is led')
   }
 

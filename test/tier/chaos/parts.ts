@@ -19,7 +19,6 @@ export interface ChaosPartition {
   epoch: number
   /** Counts restores: what was before is another life's. */
   era: number
-  deleted: boolean
 }
 
 /** A partition that a process leads, or believes to lead. */

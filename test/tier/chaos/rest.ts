@@ -17,7 +17,7 @@ const LATE_MS = 7_000
 /** Brings the world to rest and looks at everything. */
 export async function comeToRest(world: World, broker: ChaosBroker, prng: Prng): Promise<void> {
   const { scheduler, shape } = world
-  const led = [...broker.led.values()].filter(({ partition }) => !partition.deleted)
+  const led = [...broker.led.values()]
   world.calm = true
   for (const { leader } of led) leader.log.roll()
   const untilMs = scheduler.nowMs + ARCHIVED_MS

@@ -23,8 +23,6 @@ export interface WatchParts {
   readonly state: BucketState
   readonly graceMs: number
   readonly violate: Violate
-  /** The topic was deleted: its objects may go at once. */
-  isDeleted(): boolean
   /** The highest log start that is durable with any process now. */
   durableStart(): number
   /** A head has taken effect. */
@@ -48,7 +46,9 @@ export class ArchiveWatch {
   heads = 0
   merges = 0
   pages = 0
-  deletes = 0
+  /** Objects that went: once named, or never. */
+  garbage = 0
+  orphans = 0
 
   constructor(parts: WatchParts) {
     this.#parts = parts
@@ -95,20 +95,19 @@ export class ArchiveWatch {
   }
 
   #removed(key: string, atMs: number): void {
-    const { violate, graceMs, identity, isDeleted } = this.#parts
-    this.deletes++
-    if (isDeleted()) return
+    const { violate, graceMs, identity } = this.#parts
     if (key === headKey(identity)) violate('INV-60', `the head was deleted`)
     if (this.#named.has(key)) violate('INV-60', `${key} was deleted while the head names it`)
     const namedMs = this.#lastNamedMs.get(key) ?? -Infinity
+    if (namedMs > 0) this.garbage++
+    else this.orphans++
     if (atMs - namedMs < graceMs) {
       violate('grace', `${key} was deleted ${atMs - namedMs} ms after it was named`)
     }
   }
 
   #replaced(bytes: Uint8Array, atMs: number): void {
-    const { violate, identity, truth, durableStart, isDeleted } = this.#parts
-    if (isDeleted()) return
+    const { violate, identity, truth, durableStart } = this.#parts
     if (bytes.length > HEAD_BYTES_MAX) violate('head size', `${bytes.length} bytes`)
     this.headBytesMax = Math.max(this.headBytesMax, bytes.length)
     this.heads++

@@ -9,36 +9,12 @@ import { archiveEnd, type Manifest } from '../../../src/tier/manifest/manifest.t
 import type { BucketChange } from '../../sim/bucket.ts'
 import { Scheduler } from '../../sim/clock.ts'
 import { SimBucket } from '../../sim/object-store.ts'
+import type { ChaosCounts } from './counts.ts'
 import type { Flaw } from './flaw.ts'
 import type { ChaosPartition, Leading, Led } from './parts.ts'
 import { drawShape, fitted, type Shape } from './shape.ts'
 import { Truth } from './truth.ts'
 import { ArchiveWatch } from './watch.ts'
-
-/** What happened, so that a run can show that it was not idle. */
-export interface ChaosCounts {
-  events: number
-  batches: number
-  reads: number
-  coldReads: number
-  lookups: number
-  failedReads: number
-  drops: number
-  expired: number
-  deletions: number
-  restarts: number
-  powerCuts: number
-  deposed: number
-  restores: number
-  pauses: number
-  fences: number
-  corrupted: number
-  heads: number
-  pages: number
-  merges: number
-  swept: number
-  removedTopics: number
-}
 
 /** A life that broke a promise. */
 export class Violation extends Error {
@@ -104,14 +80,12 @@ export class World {
         state: this.bucket.state,
         graceMs: this.shape.graceMs,
         violate: (promise, text) => this.violate(promise, `${text} (partition ${i})`),
-        isDeleted: () => made.deleted,
         durableStart: () => this.durableStart(made),
         replaced: (manifest, before) => this.#replaced(made, manifest, before),
       }),
       leader: null,
       epoch: 1,
       era: 0,
-      deleted: false,
     }
     return made
   }
