@@ -110,9 +110,9 @@ export const FLAWS: readonly Flaw[] = [
     name: 'orphans go without a replacement of the head',
     shape: ({ rates }) => ({
       ...hasty,
-      upheaval: 12,
+      upheaval: 30,
       slowMs: 40_000,
-      rates: { ...rates, slow: 0.3, late: 1 },
+      rates: { ...rates, slow: 0.5, late: 1 },
     }),
     scrubbed: (tier) => {
       const { archive } = tier
@@ -150,7 +150,6 @@ export const FLAWS: readonly Flaw[] = [
       ),
   },
   { name: 'objects have the same nonce again', crypto: stuck(8) },
-  { name: 'heads have the same nonce again', shape: () => ({ upheaval: 12 }), crypto: stuck(16) },
   {
     name: 'a deposed leader ignores the fence',
     shape: () => ({ upheaval: 12 }),
@@ -267,7 +266,10 @@ export const FLAWS: readonly Flaw[] = [
   },
   {
     name: 'where the archive starts is nothing to the log',
-    shape: ({ log }) => ({ upheaval: 12, log: { ...log, retentionMs: 6_000 } }),
+    shape: ({ log }) => ({
+      upheaval: 20,
+      log: { ...log, retentionMs: -1, retentionBytes: 1_500, segmentBytes: 400 },
+    }),
     log: (log) => disguised(log, { advanceLogStart: () => () => Promise.resolve() }),
   },
   {
