@@ -1,6 +1,6 @@
-// Lives of archived partitions by seed, in virtual time: whatever befalls store, disk and processes,
-// the promises of the tier hold. `STRATALOG_SEED` replays one life and tells what happened in it;
-// the lane `tier-chaos` lives many more.
+// Lives of archived partitions by seed, in virtual time: whatever befalls store, disk and
+// processes, the promises of the tier hold. `STRATALOG_SEED` replays one life, and the lane
+// `tier-chaos` lives many more. Planted mistakes must come to light, or lives show nothing.
 import { beforeAll, describe, expect, test } from 'vitest'
 import { must } from '../../../src/base/assert.ts'
 import { idle, noChaosCounts } from './counts.ts'

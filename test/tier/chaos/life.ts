@@ -251,7 +251,7 @@ class Life {
       const epochs = await this.within(this.#bring(next), RESTORE_MS, 'a restore')
       if (epochs === null) {
         next.kill('process')
-        // A store that is bad enough keeps every attempt from its end: it gets well before it counts.
+        // A store that is bad enough keeps every attempt from its end: it gets well in time.
         if (scheduler.nowMs > untilMs - RESTORE_MS / 2) world.bucket.faults.rates = {}
         if (scheduler.nowMs > untilMs) world.violate('nothing hangs', 'no restore succeeds')
         world.check()
