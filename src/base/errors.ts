@@ -52,3 +52,7 @@ export class UsageError extends Error {
 /** What was caught, as an error: it nearly always is one. */
 export const asError = (caught: unknown): Error =>
   caught instanceof Error ? caught : new Error(String(caught))
+
+/** Whether something failed because what it needed was closed meanwhile. */
+export const isClosed = (error: unknown): boolean =>
+  error instanceof OperatingError && error.kind === 'closed'

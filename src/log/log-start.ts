@@ -83,6 +83,7 @@ export class LogBounds {
   /** What was written last: above what is in memory until whoever saved it has raised that. */
   #written: LogStarts
   #saving: Promise<void> = Promise.resolve()
+  #closed = false
 
   /** `write` makes starts durable; it is called for one at a time. */
   constructor(starts: LogStarts, write: (starts: LogStarts) => Promise<void>) {
@@ -102,7 +103,10 @@ export class LogBounds {
     return this.#starts.local
   }
 
-  /** Makes starts durable; one after the other, and never lower ones after higher. */
+  /**
+   * Makes starts durable; one after the other, and never lower ones after higher. Throws `closed`
+   * when that had not begun when the log was closed.
+   */
   save(to: LogStarts): Promise<void> {
     this.#saving = this.#saving
       .catch(() => undefined)
@@ -110,6 +114,7 @@ export class LogBounds {
         const before = this.#written
         const next = above(before, above(this.#starts, to))
         if (next.log === before.log && next.local === before.local) return
+        if (this.#closed) throw new OperatingError('closed', 'Cannot move a log start: closed')
         await this.#write(next)
         this.#written = next
       })
@@ -121,8 +126,9 @@ export class LogBounds {
     this.#starts = above(this.#starts, to)
   }
 
-  /** Resolves when nothing is being saved any more, whatever came of it. */
-  async settle(): Promise<void> {
+  /** Begins no save any more; resolves when none is under way, whatever came of it. */
+  async close(): Promise<void> {
+    this.#closed = true
     await this.#saving.catch(() => undefined)
   }
 }

@@ -90,7 +90,7 @@ export class PartitionLog implements JournalOwner, DirtyLog {
     this.segments = opened.segments
     this.state = opened.state
     this.#bounds = new LogBounds({ log: opened.logStart, local: opened.localStart }, (starts) =>
-      this.#closed ? Promise.resolve() : host.saveLogStart(identity, starts),
+      host.saveLogStart(identity, starts),
     )
     this.#nextOffset = opened.nextOffset
     this.#persistedEnd = opened.persistedEnd
@@ -356,7 +356,8 @@ export class PartitionLog implements JournalOwner, DirtyLog {
 
   /**
    * Moves the log start up to `to`: whole segments below it are dropped, and the start itself is
-   * made durable before this resolves. Never moves it down.
+   * made durable before this resolves. Never moves it down. Throws `closed` when that had not
+   * begun when the log was closed.
    */
   async advanceLogStart(to: Offset): Promise<void> {
     assert(to <= this.#nextOffset, 'The log start stays at or below the end')
@@ -390,7 +391,7 @@ export class PartitionLog implements JournalOwner, DirtyLog {
       if (kept === undefined || kept === this.segments[0]) return
       const starts = startsFor(kept.base)
       await this.#bounds.save(starts)
-      // Closed before it was saved: then nothing may be missing when the log is opened again.
+      // Closed meanwhile: what lies below goes when the log is opened again.
       if (this.#closed) return
       this.#bounds.raise(starts)
       const gone: Segment[] = []
@@ -422,10 +423,11 @@ export class PartitionLog implements JournalOwner, DirtyLog {
   async abandon(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    const saved = this.#bounds.close()
     await this.compacting?.abort()
     for (const segment of [...this.segments]) await segment.close()
     await this.#persisting?.catch(() => undefined)
-    await this.#bounds.settle()
+    await saved
   }
 }
 

@@ -2,6 +2,7 @@
 // what is on disk, so that nobody who fetches notices the seam.
 import { ErrorCode } from '../base/error-codes.ts'
 import type { Offset } from '../base/units.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
 import type { PartitionTier } from '../tier/partition-tier.ts'
 import type { ColdLimits } from '../tier/read/cold-reader.ts'
 import type { Isolation, ReadOutcome, TimestampHit } from './partition.ts'
@@ -24,6 +25,25 @@ export async function readArchived(
   }
   const aborted = limits.isolation === 1 ? await tier.aborted(from, read.nextOffset) : null
   return { ...read, code: 0, aborted, release: () => read.release() }
+}
+
+/**
+ * The first hit of a search of the archive and then of the disk. What leaves the disk meanwhile
+ * would be looked for neither there nor here, so the search begins anew when anything does.
+ */
+export async function findAcross(
+  log: Pick<PartitionLog, 'localStart'>,
+  archived: () => Promise<TimestampHit | null> | null,
+  local: () => Promise<TimestampHit | null>,
+): Promise<TimestampHit | null> {
+  for (;;) {
+    const { localStart } = log
+    const there = await archived()
+    if (there !== null) return there
+    if (log.localStart > localStart) continue
+    const here = await local()
+    if (log.localStart === localStart) return here
+  }
 }
 
 /** A read that gives nothing but an error code. */

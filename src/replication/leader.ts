@@ -6,11 +6,11 @@
 //   leading ──▶ resigned (deleted, or another broker leads: all waiters get NOT_LEADER)
 import { assert } from '../base/assert.ts'
 import { ErrorCode } from '../base/error-codes.ts'
-import { OperatingError } from '../base/errors.ts'
+import { isClosed } from '../base/errors.ts'
 import type { LeaderEpoch, Offset } from '../base/units.ts'
 import { offset } from '../base/units.ts'
 import type { Lineage } from '../log/state/lineage.ts'
-import { type ArchivedLimits, failedRead, newerOf, readArchived } from './archived.ts'
+import { type ArchivedLimits, failedRead, findAcross, newerOf, readArchived } from './archived.ts'
 import type { AbortedSpan } from '../log/state/aborted.ts'
 import type { LogListener, PartitionLog } from '../log/partition-log.ts'
 import type { PartitionReader } from '../log/partition-reader.ts'
@@ -364,8 +364,7 @@ export class Leader implements Partition, LogListener {
   #readFailure(error: unknown, from: Offset): ReadOutcome {
     // A segment that retention dropped while it was being read is simply out of range now.
     if (from < this.log.logStart) return failedRead(ErrorCode.OFFSET_OUT_OF_RANGE, from)
-    const isUnwanted = error instanceof OperatingError && error.kind === 'closed'
-    if (!isUnwanted) this.#store.reportReadError(error)
+    if (!isClosed(error)) this.#store.reportReadError(error)
     return failedRead(ErrorCode.KAFKA_STORAGE_ERROR, from)
   }
 
@@ -381,18 +380,13 @@ export class Leader implements Partition, LogListener {
     return () => this.#watchers.delete(wake)
   }
 
-  async findTimestamp(timestampMs: number, isolation: Isolation): Promise<TimestampHit | null> {
+  findTimestamp(timestampMs: number, isolation: Isolation): Promise<TimestampHit | null> {
     const end = isolation === 1 ? this.#lastStable() : this.#highWatermark
-    for (;;) {
-      const { localStart } = this.log
-      const archived = await this.#archive?.findTimestamp(this.#tools, timestampMs)
-      if (archived !== undefined && archived !== null) return archived
-      const seam = this.log.localStart
-      // What has left the disk meanwhile was looked for neither there nor here.
-      if (seam > localStart) continue
-      const local = await findTimestamp(this.log, this.#reader, this.#tools, timestampMs, end)
-      if (this.log.localStart === seam) return local
-    }
+    return findAcross(
+      this.log,
+      () => this.#archive?.findTimestamp(this.#tools, timestampMs) ?? null,
+      () => findTimestamp(this.log, this.#reader, this.#tools, timestampMs, end),
+    )
   }
 
   async findMaxTimestamp(): Promise<TimestampHit | null> {
@@ -423,7 +417,12 @@ export class Leader implements Partition, LogListener {
     if (to < 0 || to > this.#highWatermark) {
       return { code: ErrorCode.OFFSET_OUT_OF_RANGE, logStart: NONE }
     }
-    await this.log.advanceLogStart(to)
+    try {
+      await this.log.advanceLogStart(to)
+    } catch (error) {
+      if (!isClosed(error)) throw error
+      return { code: ErrorCode.NOT_LEADER_OR_FOLLOWER, logStart: NONE }
+    }
     this.#wake()
     return { code: 0, logStart: this.log.logStart }
   }

@@ -343,8 +343,13 @@ export class PartitionTier {
     }
   }
 
+  /** What is not on this disk is archived: a copy that does not reach so far is an old one. */
   async #manifest(): Promise<Manifest> {
-    return this.manifest ?? this.#refresh()
+    const { manifest } = this
+    const { logStart, localStart } = this.log
+    if (manifest === null) return this.#refresh()
+    const isOld = logStart < localStart && archiveEnd(manifest) < localStart
+    return isOld ? this.#refresh() : manifest
   }
 
   async #refresh(): Promise<Manifest> {

@@ -36,8 +36,8 @@ export interface SiteParts {
   readonly pages: PageCache
   /** How long an object stays that no manifest names any more, in ms. */
   readonly graceMs: number
-  /** How often the cluster has been restored, as far as the buckets have told. */
-  generation(): number
+  /** How often the cluster has been restored; null before that is known. */
+  generation(): number | null
 }
 
 /** What goes from one store to another works with. */

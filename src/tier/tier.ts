@@ -36,8 +36,8 @@ export interface TierDeps {
    * `refused` with a sentence when it is not.
    */
   claim(store: ObjectStore, name: string): Promise<void>
-  /** How often the cluster has been restored; known once a bucket is ours. */
-  generation(): number
+  /** How often the cluster has been restored; null before that is known. */
+  generation(): number | null
   /** Watches over work that nobody waits for. */
   background(name: string, work: Promise<void>): void
 }
@@ -120,6 +120,12 @@ export class Tier {
       'stratalog_tier_uploaded_bytes_total',
       'Bytes of batches that were archived.',
     )
+    const { blocks } = this.#parts
+    telemetry.gauge(
+      'stratalog_tier_read_ahead_bytes',
+      'Bytes of archived segments that were read ahead and wait, or are on their way to.',
+      () => blocks.aheadBytes,
+    )
     telemetry.gauge(
       'stratalog_tier_troubled_partitions',
       'Partitions that could not be archived when it was last tried.',
@@ -146,6 +152,12 @@ export class Tier {
   start(partitions: () => Iterable<TieredPartition>): void {
     this.#partitions = partitions
     this.#look()
+  }
+
+  /** Why a partition is not archived at present; null when nothing is wrong. */
+  troubleOf(tier: PartitionTier): string | null {
+    const troubles = [...this.#stores, ...tier.chores()].map((one) => this.#troubles.messageOf(one))
+    return troubles.find((message) => message !== null) ?? null
   }
 
   /** Begins nothing more and waits for what runs. */

@@ -62,6 +62,11 @@ export class Troubles {
     this.#troubles.set(who, { failures, untilMs: clock.monotonicMs() + waitMs, message })
   }
 
+  /** What is wrong with `who`; null when nothing is. */
+  messageOf(who: object): string | null {
+    return this.#troubles.get(who)?.message ?? null
+  }
+
   /** Whether `who` was in trouble, which is over. */
   end(who: object): boolean {
     return this.#troubles.delete(who)

@@ -67,10 +67,26 @@ describe('LogBounds', () => {
     const behind = rig.bounds.save(starts(2, 9))
     await expect(failed).rejects.toThrow('broken')
     await expect(behind).rejects.toThrow('broken')
-    await rig.bounds.settle()
+    await rig.bounds.save(starts(0))
     rig.broken = false
     await rig.bounds.save(starts(3))
     expect(rig.written).toEqual([[3, 3]])
+  })
+
+  it('finishes what is being written when it is closed, and refuses what has to wait', async () => {
+    const { bounds, written } = new Rig()
+    const begun = bounds.save(starts(3))
+    await Promise.resolve()
+    await Promise.resolve()
+    const waiting = bounds.save(starts(9))
+    const closing = bounds.close()
+    await begun
+    await expect(waiting).rejects.toMatchObject({ kind: 'closed' })
+    await closing
+    // What is durable already stays so.
+    await bounds.save(starts(2))
+    await expect(bounds.save(starts(4))).rejects.toMatchObject({ kind: 'closed' })
+    expect(written).toEqual([[3, 3]])
   })
 
   it('only ever rises, whatever is saved and raised', async () => {

@@ -1,4 +1,4 @@
-// The leader of a partition on a log whose disk runs full.
+// The leader of a partition on a log whose disk runs full, and on one that is closed meanwhile.
 import { expect, test } from 'vitest'
 import { must } from '../../src/base/assert.ts'
 import { ErrorCode } from '../../src/base/error-codes.ts'
@@ -56,4 +56,22 @@ test('Leader.delayed() fails those who wait for what has no room, and knows a re
   expect(heard.every(([, code]) => code === 0)).toBe(true)
   expect(must(heard.at(-1), 'answer')).toEqual(['d all', 0])
   expect(leader.offsets.highWatermark).toBe(4)
+})
+
+test('Leader.deleteRecords() promises nothing that was not durable when its log was closed', async () => {
+  const harness = await Harness.fresh()
+  const log = harness.at(0)
+  const { store } = harness
+  const deps = { store, log, reader: harness.reader(log), tools, replicaId: 1 }
+  const rules = { ...RULES, compression: 'producer' as const, beforeMaxMs: 1e15 }
+  const leader = new Leader(deps, { id: 'a', name: 'a', index: 0 }, rules, leaderEpoch(0))
+  for (let i = 0; i < 3; i++) leader.append(build(plainRecords(1)), 9)
+  await harness.settle()
+
+  const begun = leader.deleteRecords(offset(1))
+  const waiting = leader.deleteRecords(offset(2))
+  await harness.scheduler.advance(0)
+  const outcomes = await harness.run(Promise.all([begun, waiting, log.abandon()]))
+  expect(outcomes[0]).toMatchObject({ code: 0, logStart: 1 })
+  expect(outcomes[1]).toEqual({ code: ErrorCode.NOT_LEADER_OR_FOLLOWER, logStart: -1 })
 })

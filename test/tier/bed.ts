@@ -88,6 +88,11 @@ export class Bed {
     return new Bed(next, this.buckets, await openTier(next, this.buckets, epoch, starts), starts)
   }
 
+  /** Opens the archive anew: nothing is heard of the stores yet. */
+  async reopen(epoch: number): Promise<void> {
+    this.tier = await openTier(this.harness, this.buckets, epoch, this.#starts)
+  }
+
   /** The first bucket, or that of a name. */
   bucket(name = must(this.buckets.keys().next().value, 'A bucket')): SimBucket {
     return must(this.buckets.get(name), 'A bucket of that name')

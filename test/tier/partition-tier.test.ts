@@ -1,10 +1,14 @@
 // The archive of a real log: on a simulated disk, in a simulated bucket, under virtual time.
 import { afterEach, describe, expect, it } from 'vitest'
+import { must } from '../../src/base/assert.ts'
 import { asError } from '../../src/base/errors.ts'
 import { offset } from '../../src/base/units.ts'
+import { BATCH_HEADER_BYTES } from '../../src/log/segment/batch-view.ts'
 import { verifySegment } from '../../src/log/segment/segment-verify.ts'
+import { saveCopy } from '../../src/tier/bucket/manifest-copy.ts'
 import { parseKey } from '../../src/tier/keys.ts'
 import { crypto, MemoryFile } from '../log/batches.ts'
+import { build, plainRecords, tools } from '../record/support.ts'
 import { Bed, endBeds } from './bed.ts'
 
 afterEach(endBeds)
@@ -133,5 +137,37 @@ describe('PartitionTier', () => {
     await bed.step()
     expect(told()).toEqual(before)
     expect(bed.tier.manifest?.lineage.map(({ start }) => start)).toEqual([0, 6])
+  })
+
+  it('takes a copy that ends below what is here for an old one', async () => {
+    let bed = await Bed.fresh()
+    for (let i = 0; i < 3; i++) await bed.segment()
+    await bed.step()
+    const old = must(bed.tier.manifest, 'a manifest')
+    const payload = build(plainRecords(1)).subarray(BATCH_HEADER_BYTES)
+    const shape = { producerId: 7, producerEpoch: 0, sequence: 0, attributes: 0x10 }
+    const base = bed.append({ ...shape, time: 9e12, payload })
+    bed.abort(7)
+    await bed.roll()
+    bed.append({ count: 2 })
+    await bed.roll()
+    await bed.step()
+    await bed.run(bed.harness.at(0).dropArchivedBelow(offset(20)))
+    bed = await bed.restarted(2)
+    // As a power cut may leave it, which a copy need not outlive.
+    await bed.run(saveCopy({ disk: bed.harness.disk, crypto }, old))
+    const forget = async (): Promise<Bed['tier']> => {
+      await bed.reopen(2)
+      expect(bed.tier.manifest?.entries.length).toBe(3)
+      return bed.tier
+    }
+    const { localStart } = bed.harness.at(0)
+    expect(localStart).toBeGreaterThanOrEqual(20)
+    expect(await bed.run((await forget()).findTimestamp(tools, 8e12))).toMatchObject({
+      offset: base,
+    })
+    expect(await bed.run((await forget()).aborted(offset(0), localStart))).toMatchObject([
+      { producerId: 7, firstOffset: base },
+    ])
   })
 })

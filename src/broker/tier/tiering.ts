@@ -84,7 +84,7 @@ export class Tiering {
         background,
         cache,
         claim: (store, name) => this.#claimInTurn(store, name),
-        generation: () => this.#life?.generation ?? 0,
+        generation: () => this.#life?.generation ?? null,
       },
       {
         checkMs: values.tierCheckMs,

@@ -77,7 +77,16 @@ async function takeOver(
   const deps = { store, crypto, pages, generation: () => generation }
   const archive = new PartitionArchive(deps, { ...owner, epoch })
   // What followed an archive in another store goes on by itself.
-  const manifest = await archive.change((now) => ({ ...now, isCopy: false }))
+  const manifest = await archive.change((now) =>
+    now.sequence === 0 || now.writerEpoch < epoch ? { ...now, isCopy: false } : null,
+  )
+  if (manifest.writerEpoch !== epoch) {
+    throw new OperatingError(
+      'retry',
+      `Cannot restore ${owner.topicName}-${owner.partition}: a leader of the old life has ` +
+        'archived at this moment; stop it, or try again',
+    )
+  }
   const directory = partitionDirectory({ topicId: owner.topicId, index: owner.partition })
   await disk.makeDirectory(directory)
   const newest = await newestOf(store, manifest, pages)

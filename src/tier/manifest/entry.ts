@@ -56,6 +56,18 @@ export const entryKey = (identity: ArchiveIdentity, entry: SegmentEntry): string
 /** Bytes that `entry` takes in a manifest, about: never less than it does. */
 export const entryBytesMax = (entry: SegmentEntry): number => 104 + entry.blocks.bytes.length
 
+/**
+ * Bytes of batches at and behind the entry's base, at least. Those below it are read from another
+ * object; where in this one they end is known to a block.
+ */
+export function keptBytesMin({ base, objectBase, dataLength, blocks }: SegmentEntry): number {
+  if (base === objectBase || blocks.length === 0) return dataLength
+  const block = blocks.floor(base - objectBase)
+  const isExact = blocks.deltaAt(block) === base - objectBase
+  const at = isExact ? blocks.startAt(block) : blocks.startBehind(block, dataLength)
+  return dataLength - Math.max(at, 0)
+}
+
 /** Writes `entry`. */
 export function encodeEntry(to: Writer, entry: SegmentEntry): void {
   to.uvarlong(entry.base)

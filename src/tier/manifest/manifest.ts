@@ -4,7 +4,7 @@
 import { offset, type LeaderEpoch, type Offset } from '../../base/units.ts'
 import type { EpochStart } from '../../log/state/lineage.ts'
 import type { ArchiveIdentity } from '../keys.ts'
-import type { SegmentEntry } from './entry.ts'
+import { keptBytesMin, type SegmentEntry } from './entry.ts'
 import type { PageRef } from './page.ts'
 
 /** A partition's archive. */
@@ -48,7 +48,7 @@ export const archiveEnd = (manifest: Manifest): Offset =>
 /** Sums over all segments that a manifest names. */
 export interface ArchiveSize {
   readonly segments: number
-  /** Bytes of batches. */
+  /** Bytes of batches, each offset counted once. */
   readonly dataBytes: number
   /** Bytes of the segments' objects. */
   readonly objectBytes: number
@@ -68,7 +68,7 @@ export function archiveSize({ pages, entries }: Manifest): ArchiveSize {
     records += page.recordCount
   }
   for (const entry of entries) {
-    dataBytes += entry.dataLength
+    dataBytes += keptBytesMin(entry)
     objectBytes += entry.objectBytes
     records += entry.recordCount
   }

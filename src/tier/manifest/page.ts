@@ -13,7 +13,7 @@ import { offset, type Offset } from '../../base/units.ts'
 import { Writer } from '../../base/writer.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { PageName } from '../keys.ts'
-import { decodeEntry, encodeEntry, type SegmentEntry } from './entry.ts'
+import { decodeEntry, encodeEntry, keptBytesMin, type SegmentEntry } from './entry.ts'
 
 const MAGIC = 0x53545047 // "STPG"
 const VERSION = 1
@@ -28,6 +28,7 @@ export interface PageRef extends PageName {
   readonly count: number
   /** Size of the page itself. */
   readonly pageBytes: number
+  /** Bytes of batches, each offset counted once. */
   readonly dataBytes: number
   readonly objectBytes: number
   readonly recordCount: number
@@ -129,7 +130,7 @@ export function encodePage(
     maxTimestamp,
     count: entries.length,
     pageBytes: bytes.length,
-    dataBytes: sum((entry) => entry.dataLength),
+    dataBytes: sum(keptBytesMin),
     objectBytes: sum((entry) => entry.objectBytes),
     recordCount: sum((entry) => entry.recordCount),
     hash: pageHash(crypto, bytes),

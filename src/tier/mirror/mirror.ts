@@ -102,6 +102,8 @@ export class Mirror implements ScrubbedArchive {
 
   /** Unnamed objects; one that the original names is about to be named here, or was once before. */
   async orphans(keys: readonly string[]): Promise<number> {
+    // What an earlier life has left is overcome first.
+    if (!this.isCurrent) return 0
     const manifest = await this.#deps.original().archive.confirm()
     const strangers: string[] = []
     for (const key of keys) {
@@ -144,10 +146,13 @@ export class Mirror implements ScrubbedArchive {
     const isProgress = isAll || archiveEnd(next) > archiveEnd(before)
     if (!isProgress || (!isAll && copied.segments === 0)) return copied
     let isOurs = false
-    await archive.change((now) => {
-      isOurs = now.nonce === before.nonce
-      return isOurs ? next : null
-    })
+    await archive.change(
+      (now) => {
+        isOurs = now.nonce === before.nonce
+        return isOurs ? next : null
+      },
+      { overEarlierLife: true },
+    )
     // A process of this broker that is gone by now has written it meanwhile: begin anew.
     if (!isOurs) return copied
     this.#pending.clear()

@@ -7,7 +7,7 @@
 import { must } from '../../base/assert.ts'
 import { OperatingError } from '../../base/errors.ts'
 import type { PartitionLog } from '../../log/partition-log.ts'
-import type { Manifest } from '../manifest/manifest.ts'
+import { archiveEnd, type Manifest } from '../manifest/manifest.ts'
 import type { LoadPage } from '../read/locate.ts'
 import { Site } from '../site.ts'
 import { FailoverStore, type Replica } from '../store/failover.ts'
@@ -90,9 +90,17 @@ export class Sites {
    */
   async settle(isRemembered: boolean): Promise<void> {
     if (this.#isKnown) return
+    const generation = this.#parts.generation()
+    if (generation === null && this.#parts.stores.length > 1) {
+      const { topicName, partition } = this.#owner
+      throw new OperatingError(
+        'retry',
+        `Cannot tell yet which store has the original of ${topicName}-${partition}: none answers`,
+      )
+    }
     const [first, ...others] = this.#inOrder().map((at) => this.#station(at).site)
     const home = await findHome([must(first, 'A first store'), ...others], {
-      generation: this.#parts.generation(),
+      generation: generation ?? 0,
       isWhole: this.#log.localStart === 0 && !isRemembered,
     })
     this.#home = this.#station(home.at)
@@ -170,17 +178,18 @@ export class Sites {
     this.#parts.log('info', 'moved an archive', { from: left.topicName, to: this.home.name })
   }
 
-  /** The manifest of any store that answers, to read by; null when none does. */
+  /** The newest manifest of all stores that answer, to read by; null when none does. */
   async anyManifest(): Promise<Manifest | null> {
+    let newest: Manifest | null = null
     for (const at of this.#inOrder()) {
       try {
         const manifest = await this.#station(at).site.peek()
-        if (manifest !== null) return manifest
+        if (manifest !== null && isNewer(manifest, newest)) newest = manifest
       } catch (error) {
         if (!(error instanceof OperatingError)) throw error
       }
     }
-    return null
+    return newest
   }
 
   readonly loadPage: LoadPage = (ref) => this.#parts.pages.load(this.reading, this.#owner, ref)
@@ -238,4 +247,12 @@ export class Sites {
     if (this.#stations.get(name)?.pending.has(key) === true) return true
     return this.#home.site.at.name === name && this.isUploading(key)
   }
+}
+
+/** Whether a manifest tells of a later life than another, or of more in the same. */
+function isNewer(one: Manifest, other: Manifest | null): boolean {
+  if (other === null || one.generation !== other.generation) {
+    return one.generation > (other?.generation ?? -1)
+  }
+  return archiveEnd(one) > archiveEnd(other)
 }

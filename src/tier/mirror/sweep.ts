@@ -58,16 +58,23 @@ export class Sweep {
     this.#dueMs = clock.monotonicMs() + graceMs
   }
 
+  get #generation(): number {
+    return this.#parts.generation() ?? 0
+  }
+
   /** Throws unless what is here is ours to remove, and kept in the store that is listed. */
   async #check(last: Manifest): Promise<void> {
     const { writerEpoch, generation, isCopy } = last
     const { store, owner } = this.site
     const what = `Cannot empty ${store.traits.url} of ${owner.topicName}-${owner.partition}`
-    if (writerEpoch > owner.epoch || generation > this.#parts.generation()) {
+    if (
+      generation > this.#generation ||
+      (generation === this.#generation && writerEpoch > owner.epoch)
+    ) {
       throw new OperatingError('fenced', `${what}: a newer leader has taken over`)
     }
     const kept = await this.#original().archive.load()
-    const isStale = generation < this.#parts.generation()
+    const isStale = generation < this.#generation
     if (isStale || isCopy || archiveEnd(last) <= archiveEnd(kept)) return
     throw new OperatingError(
       'corrupt',

@@ -3,6 +3,7 @@
 // local segment, and never both. A bounded number of segments is looked at in one go.
 import { must } from '../../base/assert.ts'
 import type { Offset } from '../../base/units.ts'
+import { keptBytesMin, type SegmentEntry } from '../manifest/entry.ts'
 import { archiveEnd, archiveSize, type Manifest } from '../manifest/manifest.ts'
 import type { LoadPage } from '../read/locate.ts'
 
@@ -37,7 +38,10 @@ export async function expiredTo(
   loadPage: LoadPage,
 ): Promise<Offset> {
   const end = archiveEnd(manifest)
-  const unarchived = local.filter((segment) => segment.end > end)
+  const unarchived = local
+    .filter((segment) => segment.end > end)
+    // What a leader before this one has archived of it counts there; how much is left is not known.
+    .map((segment) => (segment.base < end ? lengthOf(segment, 0) : segment))
   const isOld = ({ maxTimestamp }: ExpirySegment): boolean =>
     settings.retentionMs >= 0 && nowMs - maxTimestamp > settings.retentionMs
   let bytes = archiveSize(manifest).dataBytes
@@ -69,12 +73,19 @@ async function* oldestFirst(
 ): AsyncGenerator<ExpirySegment> {
   for (const ref of manifest.pages) {
     if (ref.end <= from) {
-      yield { ...ref, dataLength: ref.dataBytes }
+      yield lengthOf(ref, ref.dataBytes)
       continue
     }
     const page = await loadPage(ref)
-    for (let i = 0; i < page.length; i++) yield page.at(i)
+    for (let i = 0; i < page.length; i++) yield entryLength(page.at(i))
   }
-  yield* manifest.entries
+  for (const entry of manifest.entries) yield entryLength(entry)
   for (let i = 0; i + 1 < unarchived.length; i++) yield must(unarchived[i], 'A local segment')
 }
+
+const lengthOf = (
+  { base, end, maxTimestamp }: Omit<ExpirySegment, 'dataLength'>,
+  dataLength: number,
+): ExpirySegment => ({ base, end, maxTimestamp, dataLength })
+
+const entryLength = (entry: SegmentEntry): ExpirySegment => lengthOf(entry, keptBytesMin(entry))

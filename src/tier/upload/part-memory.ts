@@ -3,8 +3,8 @@
 // memory of that size comes from the kernel page by page and goes by a full collection. So pieces
 // that are given back are used again. One that never comes back, of a request that was given up, is
 // simply forgotten.
-import { MiB } from '../../base/units.ts'
-import { pageAlignedMemory } from '../../ports/disk.ts'
+import { MiB, alignUp } from '../../base/units.ts'
+import { DIRECT_ALIGNMENT, pageAlignedMemory, pageAlignedPiece } from '../../ports/disk.ts'
 
 /** Bytes of the pieces that are kept: what stores take in one part. */
 const PIECE_BYTES: number = 8 * MiB
@@ -25,6 +25,10 @@ export class PartMemory {
   take(size: number): Uint8Array {
     if (size > PIECE_BYTES) {
       return pageAlignedMemory(Math.ceil(size / 65536) * 65536).subarray(0, size)
+    }
+    // What would not be kept need be no larger than what was asked for.
+    if (this.#bytesMax < PIECE_BYTES) {
+      return pageAlignedPiece(alignUp(size, DIRECT_ALIGNMENT)).subarray(0, size)
     }
     const piece = this.#free.pop() ?? pageAlignedMemory(PIECE_BYTES)
     this.#out.set(piece.buffer, piece)

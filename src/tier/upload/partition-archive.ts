@@ -23,8 +23,8 @@ export interface ArchiveDeps {
   readonly store: ObjectStore
   readonly crypto: Crypto
   readonly pages: PageCache
-  /** How often the cluster has been restored; never, if absent. */
-  generation?(): number
+  /** How often the cluster has been restored; never, if absent or not known. */
+  generation?(): number | null
 }
 
 /** Who archives what. */
@@ -92,18 +92,26 @@ export class PartitionArchive {
   /**
    * Replaces the manifest by what `apply` makes of it. `apply` may be called again, with a manifest
    * that somebody else has replaced, and gives null when there is nothing to change any more.
-   * Resolves to what the store has then. Throws `fenced` once a newer leader has written.
+   * Resolves to what the store has then. Throws `fenced` once a newer leader has written; with
+   * `overEarlierLife` the epochs of a life before a restore count for nothing.
    */
-  change(apply: (manifest: Manifest) => Manifest | null): Promise<Manifest> {
-    const run = this.#changing.then(() => this.#change(apply))
+  change(
+    apply: (manifest: Manifest) => Manifest | null,
+    options: { readonly overEarlierLife: boolean } = { overEarlierLife: false },
+  ): Promise<Manifest> {
+    const run = this.#changing.then(() => this.#change(apply, options.overEarlierLife))
     this.#changing = run.catch(() => undefined)
     return run
   }
 
-  async #change(apply: (manifest: Manifest) => Manifest | null): Promise<Manifest> {
+  async #change(
+    apply: (manifest: Manifest) => Manifest | null,
+    overEarlierLife: boolean,
+  ): Promise<Manifest> {
     for (let race = 0; race < RACES_MAX; race++) {
       const { manifest, token } = await this.#known()
-      this.#fence(manifest)
+      const isEarlier = overEarlierLife && manifest.generation < this.#generation
+      if (!isEarlier) this.#fence(manifest)
       const changed = apply(manifest)
       if (changed === null) return manifest
       const next = await this.#spill({
@@ -140,8 +148,7 @@ export class PartitionArchive {
         `${what}: the cluster was restored elsewhere and lives on there; stop this broker`,
       )
     }
-    // What a life before a restore has written counts for nothing: it may go on with its epochs.
-    if (this.#fenced === null && generation === this.#generation && writerEpoch > epoch) {
+    if (this.#fenced === null && writerEpoch > epoch) {
       this.#fenced = new OperatingError(
         'fenced',
         `${what}: a leader of epoch ${writerEpoch} has taken over`,

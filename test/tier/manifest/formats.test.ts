@@ -5,7 +5,12 @@ import { FormatError, OperatingError } from '../../../src/base/errors.ts'
 import { Reader } from '../../../src/base/reader.ts'
 import { Writer } from '../../../src/base/writer.ts'
 import { BLOCK_ROW_BYTES } from '../../../src/tier/manifest/block-table.ts'
-import { decodeEntry, encodeEntry, entryBytesMax } from '../../../src/tier/manifest/entry.ts'
+import {
+  decodeEntry,
+  encodeEntry,
+  entryBytesMax,
+  keptBytesMin,
+} from '../../../src/tier/manifest/entry.ts'
 import { decodeHead, encodeHead, HEAD_BYTES_MAX } from '../../../src/tier/manifest/head.ts'
 import { Page, encodePage, pageHash } from '../../../src/tier/manifest/page.ts'
 import { crypto, flipped } from '../../log/batches.ts'
@@ -149,10 +154,10 @@ describe('encodePage()', () => {
         expect(page.length).toBe(ref.count)
         expect(ref.pageBytes).toBe(bytes.length)
         expect(ref.hash).toBe(pageHash(crypto, bytes))
-        const sum = (of: 'dataLength' | 'objectBytes' | 'recordCount'): number =>
+        const sum = (of: 'objectBytes' | 'recordCount'): number =>
           entries.reduce((total, entry) => total + entry[of], 0)
         expect([ref.dataBytes, ref.objectBytes, ref.recordCount]).toEqual([
-          sum('dataLength'),
+          entries.reduce((total, entry) => total + keptBytesMin(entry), 0),
           sum('objectBytes'),
           sum('recordCount'),
         ])

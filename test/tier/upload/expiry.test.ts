@@ -89,6 +89,24 @@ describe('expiredTo()', () => {
     expect(await settled(archive([OLD, OLD]), here, { retentionMs: 500_000 })).toBe(30)
   })
 
+  it('counts what lies below the base of an entry only where it is read from', async () => {
+    // Both objects begin at 0; of the second, offsets from 10 on are read.
+    const first = entryAt(0, 10, { dataLength: 100 })
+    const second = timed(
+      entryAt(0, 20, { base: offset(10), end: offset(20), dataLength: 200, nonce: '1'.repeat(16) }),
+      NEW,
+    )
+    for (const retentionBytes of [1, 50, 100, 199]) {
+      const manifest = withSegments(bare(), [timed(first, NEW), second])
+      expect(await settled(manifest, [], { retentionBytes })).toBe(0)
+    }
+    // How much of a local segment lies behind the archive is not known.
+    const here = [local(0, 15, NEW), local(15, 25, NEW)]
+    const manifest = archive([NEW])
+    expect(await settled(manifest, here, { retentionBytes: 150 })).toBe(0)
+    expect(await settled(manifest, here, { retentionBytes: 100 })).toBe(15)
+  })
+
   it('takes a page of any length, although it looks at a part of it at once', async () => {
     const manifest = archive(Array<number>(1_000).fill(OLD).concat(NEW), [750])
     expect(await settled(manifest, [], { retentionMs: 500_000 })).toBe(10_000)
