@@ -18,6 +18,8 @@ export interface RemovedTopicsDeps {
 }
 
 const KEYS_AT_ONCE = 1_000
+/** Longest pause after rounds that failed. */
+const PAUSE_MS_MAX = 60_000
 
 /** A topic whose objects go. */
 interface Removal {
@@ -38,6 +40,8 @@ export class RemovedTopics {
   #cancel: Cancel = () => undefined
   #resumed = false
   #closed = false
+  /** Rounds that failed since one that did not. */
+  #failures = 0
 
   constructor(deps: RemovedTopicsDeps, graceMs: number) {
     this.#deps = deps
@@ -55,23 +59,34 @@ export class RemovedTopics {
     this.#removals.set(topicId, { dueMs, wasEmpty: false, isMarked: false })
   }
 
-  /** Looks again and again for what is to be done, every `checkMs`; the bucket has to be ours. */
+  /**
+   * Looks again and again for what is to be done, every `checkMs` and more rarely while it fails;
+   * the bucket has to be ours.
+   */
   start(checkMs: number): void {
-    this.#cancel = this.#deps.clock.after(checkMs, () => {
+    const pauseMs = Math.min(checkMs * 2 ** Math.min(this.#failures, 30), PAUSE_MS_MAX)
+    this.#cancel = this.#deps.clock.after(Math.max(checkMs, pauseMs), () => {
       this.#running = this.#round()
-        .catch((error: unknown) => {
-          // The marker stays: it is tried again.
-          if (!(error instanceof OperatingError)) throw error
-          if (this.#closed) return
-          this.#deps.telemetry.log('warn', 'cannot remove archives of deleted topics', {
-            reason: error.message,
-          })
-        })
+        .then(() => this.#wentWell())
+        .catch((error: unknown) => this.#failed(error))
         .finally(() => {
           if (!this.#closed) this.start(checkMs)
         })
       this.#deps.background('remove archives', this.#running)
     })
+  }
+
+  #wentWell(): void {
+    if (this.#failures > 0) this.#deps.telemetry.log('info', 'archives of deleted topics go again')
+    this.#failures = 0
+  }
+
+  /** The marker stays: it is tried again. What stands in the way is told once. */
+  #failed(error: unknown): void {
+    if (!(error instanceof OperatingError)) throw error
+    if (this.#closed || this.#failures++ > 0) return
+    const reason = error.message
+    this.#deps.telemetry.log('warn', 'cannot remove archives of deleted topics', { reason })
   }
 
   /** Begins nothing more and waits for what runs. */
