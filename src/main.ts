@@ -90,7 +90,7 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Run
       crypto: createCrypto(),
       compression: createCompression(),
       telemetry,
-      store: await openStore(values, options),
+      openStore: values.usesStore ? () => openStore(values, options) : null,
     },
     {
       settings,
@@ -138,8 +138,7 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Run
 async function openStore(
   values: BrokerSettings,
   { memory, environment }: StartBrokerOptions,
-): Promise<ObjectStore | null> {
-  if (!values.usesStore) return null
+): Promise<ObjectStore> {
   const embedded = memory === true ? 'memory:' : `file://${path.resolve(values.dataDir, 'store')}`
   return openObjectStore(values.storeUrl ?? embedded, environment ?? {})
 }

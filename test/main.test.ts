@@ -200,7 +200,10 @@ describe('startBroker() on a directory', () => {
 describe('startBroker() without its directory', () => {
   test('says so when it is closed, and gives its ports back all the same', async () => {
     const dataDir = join(folder, 'gone')
-    const broker = await startBroker({ dataDir, kafka: free, http: free, logLevel: 'silent' })
+    // The embedded store would make its directory anew while this one is removed.
+    const settings = { 'remote.log.storage.system.enable': 'false' }
+    const options = { dataDir, settings, kafka: free, http: free }
+    const broker = await startBroker({ ...options, logLevel: 'silent' })
     await produce(broker, 'orders', ['a'])
     await rm(dataDir, { recursive: true, force: true })
     await writeFile(dataDir, 'no segment can be made here')

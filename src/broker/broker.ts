@@ -53,8 +53,11 @@ export interface BrokerPorts {
   readonly crypto: Crypto
   readonly compression: Compression
   readonly telemetry: Telemetry
-  /** Where tiered topics are archived; null when no object store is used. */
-  readonly store: ObjectStore | null
+  /**
+   * Opens the store where tiered topics are archived, once the data directory is known to be ours:
+   * it may lie inside. Null when no object store is used.
+   */
+  readonly openStore: (() => Promise<ObjectStore>) | null
 }
 
 /** How a broker is asked to run. */
@@ -179,7 +182,9 @@ export class Broker {
     )
     this.#store = store
     const background = (name: string, work: Promise<void>): void => this.#background(name, work)
-    this.#tiering = await Tiering.open(this.#ports, settings, directory.clusterId, background)
+    const objects = (await this.#ports.openStore?.()) ?? null
+    const ports = { ...this.#ports, store: objects }
+    this.#tiering = await Tiering.open(ports, settings, directory.clusterId, background)
     const partitions = new Partitions({
       store,
       tier: this.#tiering?.tier ?? null,

@@ -80,12 +80,15 @@ export function decodeLogStart(bytes: Uint8Array): LogStarts | null {
 export class LogBounds {
   readonly #write: (starts: LogStarts) => Promise<void>
   #starts: LogStarts
-  #saved: Promise<void> = Promise.resolve()
+  /** What was written last: above what is in memory until whoever saved it has raised that. */
+  #written: LogStarts
+  #saving: Promise<void> = Promise.resolve()
 
   /** `write` makes starts durable; it is called for one at a time. */
   constructor(starts: LogStarts, write: (starts: LogStarts) => Promise<void>) {
     assert(starts.log <= starts.local, 'What is archived lies before what is here')
     this.#starts = starts
+    this.#written = starts
     this.#write = write
   }
 
@@ -101,28 +104,32 @@ export class LogBounds {
 
   /** Makes starts durable; one after the other, and never lower ones after higher. */
   save(to: LogStarts): Promise<void> {
-    this.#saved = this.#saved
+    this.#saving = this.#saving
       .catch(() => undefined)
       .then(async () => {
-        const next = this.#above(to)
-        if (next.log > this.log || next.local > this.local) await this.#write(next)
+        const before = this.#written
+        const next = above(before, above(this.#starts, to))
+        if (next.log === before.log && next.local === before.local) return
+        await this.#write(next)
+        this.#written = next
       })
-    return this.#saved
+    return this.#saving
   }
 
   /** Moves up what is lower; durable only if it was saved before. */
   raise(to: LogStarts): void {
-    this.#starts = this.#above(to)
+    this.#starts = above(this.#starts, to)
   }
 
   /** Resolves when nothing is being saved any more, whatever came of it. */
   async settle(): Promise<void> {
-    await this.#saved.catch(() => undefined)
+    await this.#saving.catch(() => undefined)
   }
+}
 
-  #above(to: LogStarts): LogStarts {
-    const log = to.log > this.log ? to.log : this.log
-    const local = to.local > this.local ? to.local : this.local
-    return { log, local: local > log ? local : log }
-  }
+/** The higher of both of each; what is here never begins below the log. */
+function above(a: LogStarts, b: LogStarts): LogStarts {
+  const log = a.log > b.log ? a.log : b.log
+  const local = a.local > b.local ? a.local : b.local
+  return { log, local: local > log ? local : log }
 }

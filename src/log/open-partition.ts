@@ -49,6 +49,8 @@ export class PartitionOpening {
   #starts: LogStarts = { log: offset(0), local: offset(0) }
   /** Whether frames are kept beside the segments from an opening that failed. */
   readonly #hasKept: boolean
+  /** Whether the directory had something when it was listed. */
+  readonly #hasFiles: boolean
 
   private constructor(
     host: LogHost,
@@ -62,6 +64,7 @@ export class PartitionOpening {
     this.#state = new PartitionState(settings.producerExpirationMs)
     this.#opener = new SegmentOpener(host, identity, this.#state, names)
     this.#hasKept = names.includes(SET_ASIDE_NAME)
+    this.#hasFiles = names.length > 0
   }
 
   /** Reads what the directory has. Throws `corrupt` when it cannot be trusted. */
@@ -288,11 +291,23 @@ export class PartitionOpening {
   finish(): Promise<PartitionLog> {
     return this.#orGiveBack(async () => {
       const log = await this.#toLog()
-      // What was only in the page cache must not be lost below what is journaled from now on.
+      // What was only in the page cache must not be lost below what is journaled from now on; that
+      // goes for the names of files as well, whose maker may have been killed before it synced
+      // them.
       await log.persist()
+      await this.#anchor()
       if (this.#hasKept) await removeSetAside(this.#host.disk, partitionDirectory(this.identity))
       return log
     })
+  }
+
+  /** Makes durable which files the directory has, if it has any. */
+  async #anchor(): Promise<void> {
+    const { disk, directories } = this.#host
+    const directory = partitionDirectory(this.identity)
+    if (!this.#hasFiles && this.#segments.every(({ bytes }) => bytes.length === 0)) return
+    await directories.make(directory)
+    await disk.syncDirectory(directory)
   }
 
   async #toLog(): Promise<PartitionLog> {

@@ -364,9 +364,8 @@ export class Leader implements Partition, LogListener {
   #readFailure(error: unknown, from: Offset): ReadOutcome {
     // A segment that retention dropped while it was being read is simply out of range now.
     if (from < this.log.logStart) return failedRead(ErrorCode.OFFSET_OUT_OF_RANGE, from)
-    // Nobody waits for it any more.
-    const isGone = error instanceof OperatingError && error.kind === 'closed'
-    if (!isGone) this.#store.reportReadError(error)
+    const isUnwanted = error instanceof OperatingError && error.kind === 'closed'
+    if (!isUnwanted) this.#store.reportReadError(error)
     return failedRead(ErrorCode.KAFKA_STORAGE_ERROR, from)
   }
 
@@ -384,8 +383,16 @@ export class Leader implements Partition, LogListener {
 
   async findTimestamp(timestampMs: number, isolation: Isolation): Promise<TimestampHit | null> {
     const end = isolation === 1 ? this.#lastStable() : this.#highWatermark
-    const archived = await this.#archive?.findTimestamp(this.#tools, timestampMs)
-    return archived ?? findTimestamp(this.log, this.#reader, this.#tools, timestampMs, end)
+    for (;;) {
+      const { localStart } = this.log
+      const archived = await this.#archive?.findTimestamp(this.#tools, timestampMs)
+      if (archived !== undefined && archived !== null) return archived
+      const seam = this.log.localStart
+      // What has left the disk meanwhile was looked for neither there nor here.
+      if (seam > localStart) continue
+      const local = await findTimestamp(this.log, this.#reader, this.#tools, timestampMs, end)
+      if (this.log.localStart === seam) return local
+    }
   }
 
   async findMaxTimestamp(): Promise<TimestampHit | null> {

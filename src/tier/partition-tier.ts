@@ -100,7 +100,14 @@ export class PartitionTier {
   /** Whether `step` has something to do. */
   hasWork(limit: Offset): boolean {
     if (this.archive.fenced !== null) return false
-    return !this.#heard || this.#hasUploads(limit) || this.#isTrimmable || this.#garbage.isDue()
+    if (!this.#heard || this.#startFor(limit) > this.log.logStart) return true
+    return this.#hasUploads(limit) || this.#isTrimmable || this.#garbage.isDue()
+  }
+
+  /** Where the log is to start: a leader before this one may have let go of more than it knew. */
+  #startFor(limit: Offset): Offset {
+    const start = this.manifest?.logStart ?? this.log.logStart
+    return start < limit ? start : limit
   }
 
   /** Whether the log start has passed an object. */
@@ -117,6 +124,7 @@ export class PartitionTier {
   async step(limit: Offset): Promise<Uploaded> {
     const before = await this.archive.load()
     this.#heard = true
+    await this.log.advanceLogStart(this.#startFor(limit))
     await this.#garbage.collect(this.archive)
     await this.#garbage.trim(this.archive, this.log.logStart)
     const uploaded = await this.#uploader.step(limit)
@@ -177,7 +185,14 @@ export class PartitionTier {
 
   /** Aborted transactions among the archived batches of `[from, to)`. */
   async aborted(from: Offset, to: Offset): Promise<AbortedSpan[]> {
-    return this.#aborted.collect(await this.#manifest(), from, to)
+    const manifest = await this.#manifest()
+    // What is archived was decided, and may have been so by a marker that is only here.
+    const here: AbortedSpan[] = []
+    const end = archiveEnd(manifest)
+    for (const segment of this.log.segments) {
+      if (segment.end > end && segment.aborted.collect(end, to, here)) break
+    }
+    return [...(await this.#aborted.collect(manifest, from, to)), ...here]
   }
 
   /** The first archived record at or after `timestampMs`; null when none is. */

@@ -217,12 +217,15 @@ export class Tier {
 
   async #steps({ tier, limit }: TieredPartition): Promise<void> {
     do {
+      const before = tier.manifest
       const { segments, bytes } = await tier.step(limit())
       this.#uploadedSegments.value += segments
       this.#uploadedBytes.value += bytes
       if (this.#troubles.delete(tier)) {
         this.#deps.telemetry.log('info', 'archiving goes on', ownerFields(tier))
       }
+      // What a step has not changed the next one would not either: it is for the next look.
+      if (segments === 0 && tier.manifest === before) return
     } while (!this.#closed && !tier.log.closed && tier.hasWork(limit()))
   }
 

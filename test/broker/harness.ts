@@ -19,6 +19,7 @@ import { createCrypto } from '../../src/platform/crypto.ts'
 import { createMemoryDisk } from '../../src/platform/memory-disk.ts'
 import { createNetwork } from '../../src/platform/network.ts'
 import { createTelemetry } from '../../src/platform/telemetry.ts'
+import type { ObjectStore } from '../../src/ports/object-store.ts'
 import type { BatchOptions, NewRecord } from '../../src/record/builder.ts'
 import * as header from '../../src/record/header.ts'
 import { decode } from '../../src/wire/codec.ts'
@@ -30,7 +31,7 @@ import { build, readAll, utf8 } from '../record/support.ts'
 
 /** A broker in this process on ports of the caller's; the others are the platform's. */
 export const openBroker = (
-  ports: Partial<BrokerPorts>,
+  { store, ...ports }: Partial<BrokerPorts> & { readonly store?: ObjectStore },
   settings: Settings = new Settings(new Map([['listeners', 'PLAINTEXT://127.0.0.1:0']])),
 ): Promise<Broker> =>
   Broker.open(
@@ -41,7 +42,7 @@ export const openBroker = (
       crypto: createCrypto(),
       compression: createCompression(),
       telemetry: createTelemetry({ level: 'error', processMetrics: false }),
-      store: null,
+      openStore: store === undefined ? null : () => Promise.resolve(store),
       ...ports,
     },
     {

@@ -21,6 +21,8 @@ export interface LifeShape {
   readonly images: number
   /** Chance that a write finds the disk full; absent is 0. */
   readonly writeEnospc?: number
+  /** Whether sealed segments are dropped as archived. */
+  readonly archives?: boolean
 }
 
 /** What happened, so that a run can show that it was not idle. */
@@ -33,6 +35,8 @@ export interface LifeCounts {
   lost: number
   /** Writes that found the disk full. */
   full: number
+  /** Times that archived segments were dropped. */
+  dropped: number
 }
 
 /** The lives that the test and the lane live, so that a seed of one replays in the other. */
@@ -47,6 +51,7 @@ export const noCounts = (): LifeCounts => ({
   recycled: 0,
   lost: 0,
   full: 0,
+  dropped: 0,
 })
 
 /** Lives one life; throws at the first broken promise. */
@@ -73,7 +78,7 @@ export async function live(prng: Prng, shape: LifeShape, counts: LifeCounts): Pr
   for (let life = 0; life < shape.lives; life++) {
     const harness = await Harness.open({ scheduler, disk }, models, sized)
     if (shape.writeEnospc !== undefined) disk.faults.rates = { writeEnospc: shape.writeEnospc }
-    await act(harness, prng, shape.acts, counts)
+    await act(harness, prng, shape, counts)
     disk.faults.rates = {}
     counts.full += disk.faults.counts.ENOSPC
     // What is over must have been told: a dead process tells nothing.
@@ -105,19 +110,26 @@ export async function live(prng: Prng, shape: LifeShape, counts: LifeCounts): Pr
       Object.assign(kept, model)
       kept.cutTo(again.at(i).nextOffset)
       kept.logStart = Math.max(kept.logStart, again.at(i).logStart)
+      kept.localStart = Math.max(kept.localStart, again.at(i).localStart)
       kept.epoch = Math.max(kept.epoch, model.epoch)
     }
   }
 }
 
-async function act(harness: Harness, prng: Prng, acts: number, counts: LifeCounts): Promise<void> {
+async function act(
+  harness: Harness,
+  prng: Prng,
+  shape: LifeShape,
+  counts: LifeCounts,
+): Promise<void> {
   for (const model of harness.models) harness.startEpoch(model.index)
   const { models } = harness
-  for (let i = 0; i < acts; i++) {
+  for (let i = 0; i < shape.acts; i++) {
     const model = models[prng.below(models.length)] as Model
     const log = harness.at(model.index)
     const choice = prng.below(100)
-    if (choice < 70) {
+    if (shape.archives === true && prng.chance(0.06)) dropArchived(model, log, counts)
+    else if (choice < 70) {
       // A leader refuses producers now; what was appended before waits.
       if (harness.store.full) {
         await harness.scheduler.advance(prng.below(700))
@@ -161,6 +173,21 @@ async function act(harness: Harness, prng: Prng, acts: number, counts: LifeCount
   }
 }
 
+/** Drops what is sealed and acknowledged, but for the newest of it, as if it were archived. */
+function dropArchived(model: Model, log: PartitionLog, counts: LifeCounts): void {
+  const acked = log.segments.filter(({ sealed, end }) => sealed !== null && end <= model.acked)
+  const to = acked.at(-1)?.base ?? 0
+  if (to <= log.localStart) return
+  counts.dropped++
+  model.localStartAsked = Math.max(model.localStartAsked, to)
+  log.dropArchivedBelow(offset(to)).then(
+    () => {
+      model.localStart = Math.max(model.localStart, to)
+    },
+    () => undefined,
+  )
+}
+
 interface CheckOptions {
   /** Nothing was lost: the image of a killed process on a living system. */
   readonly keptAll: boolean
@@ -185,6 +212,7 @@ async function checkImage(
   for (const model of models) {
     model.cutTo(harness.at(model.index).nextOffset)
     model.logStart = harness.at(model.index).logStart
+    model.localStart = harness.at(model.index).localStart
     harness.startEpoch(model.index)
     harness.append(model.index, { size: 50 })
   }
@@ -219,7 +247,7 @@ async function checkStore(harness: Harness, how: CheckOptions): Promise<void> {
     if (mode === 'write' && how.keptAll && end < model.acked) {
       throw new Error(`${name} lost written records on a kill: ${end}, not ${model.acked}`)
     }
-    if (end > Math.max(model.end, log.logStart)) throw new Error(`${name} has invented records`)
+    if (end > Math.max(model.end, log.localStart)) throw new Error(`${name} has invented records`)
     if (log.logStart < model.logStart) {
       throw new Error(`${name} starts at ${log.logStart}, below ${model.logStart}`)
     }
@@ -227,10 +255,16 @@ async function checkStore(harness: Harness, how: CheckOptions): Promise<void> {
     if (log.logStart > model.logStartAsked && !loss) {
       throw new Error(`${name} starts at ${log.logStart}, above ${model.logStartAsked}`)
     }
+    if (log.localStart < model.localStart) {
+      throw new Error(`${name} has its local start at ${log.localStart}, below ${model.localStart}`)
+    }
+    if (log.localStart > Math.max(model.localStartAsked, model.logStartAsked)) {
+      throw new Error(`${name} has its local start at ${log.localStart}, above what was archived`)
+    }
     if (model.end > end) how.counts.lost++
     how.counts.acked += model.acked
-    const expected = model.batches.filter((b) => b.end > log.logStart && b.end <= end)
-    const got = await harness.readAll(model.index, log.logStart)
+    const expected = model.batches.filter((b) => b.end > log.localStart && b.end <= end)
+    const got = await harness.readAll(model.index, log.localStart)
     if (Buffer.compare(joined(expected.map((b) => b.bytes)), got) !== 0) {
       throw new Error(`${name} reads back other bytes than were appended`)
     }

@@ -22,6 +22,16 @@ test.each([1, 2, 3, 4, 5, 6])('LogStore lives through life %i on a full disk', a
   expect(counts.acked).toBeGreaterThan(0)
 })
 
+test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+  'LogStore lives through life %i while archived segments are dropped',
+  async (seed) => {
+    const counts = noCounts()
+    await live(new Prng(seed), { ...SHAPE, acts: 200, archives: true }, counts)
+    expect(counts.dropped).toBeGreaterThan(0)
+    expect(counts.acked).toBeGreaterThan(0)
+  },
+)
+
 test('LogStore recovers everything acknowledged from every legal crash state', async () => {
   const counts = noCounts()
   for (let seed = first; counts.images < wanted; seed++) {

@@ -92,6 +92,9 @@ export class Model {
   /** The log start that was promised, and the highest that was asked for. */
   logStart = 0
   logStartAsked = 0
+  /** The same of the local start: what lies below is archived. */
+  localStart = 0
+  localStartAsked = 0
   sequences = new Map<number, number>()
 
   constructor(index: number, given: LogSettings) {
@@ -322,7 +325,7 @@ export class Harness {
     const model = this.models[index]
     if (model === undefined) throw new Error('No such partition')
     const log = this.at(index)
-    const from = log.logStart
+    const from = log.localStart
     if (log.nextOffset !== model.end) {
       throw new Error(`Partition ${index} ends at ${log.nextOffset} instead of ${model.end}`)
     }

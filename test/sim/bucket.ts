@@ -33,8 +33,19 @@ export interface BucketOptions {
 /** Why a put was not done, or the object it made. */
 export type PutEffect = StoredObject | 'exists' | 'conflict' | 'rewrite'
 
+/** An object that came, was replaced or went. */
+export interface BucketChange {
+  readonly atMs: number
+  readonly key: string
+  readonly before: StoredObject | null
+  /** Null when it went. */
+  readonly after: StoredObject | null
+}
+
 /** Everything that a bucket holds. */
 export class BucketState {
+  /** Hears of every change at the instant at which it happens; a bit that rots is none. */
+  watcher: ((change: BucketChange) => void) | null = null
   readonly #options: BucketOptions
   readonly #prng: Prng
   readonly #objects = new Map<string, StoredObject>()
@@ -83,13 +94,17 @@ export class BucketState {
     this.#objects.set(key, object)
     this.#writtenMs.set(key, atMs)
     this.#show(atMs, key, object)
+    this.watcher?.({ atMs, key, before: before ?? null, after: object })
     return object
   }
 
   /** Removes an object, if there is one. */
   delete(atMs: number, key: string): void {
-    if (!this.#objects.delete(key)) return
+    const before = this.#objects.get(key)
+    if (before === undefined) return
+    this.#objects.delete(key)
     this.#show(atMs, key, null)
+    this.watcher?.({ atMs, key, before, after: null })
   }
 
   /** A page of keys as listings show them at `atMs`, and whether anything of it is out of date. */

@@ -195,6 +195,11 @@ export class SimDisk implements Disk, FileHost {
     this.faults.counts.rot++
   }
 
+  /** Whether there is such a file now, for checks that stand outside the process. */
+  has(path: string): boolean {
+    return this.#find(path)?.kind === 'file'
+  }
+
   /** The bytes of a file now, for checks that stand outside the process. */
   peek(path: string): Uint8Array {
     const node = this.#find(path)

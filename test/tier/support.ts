@@ -64,6 +64,7 @@ export function entryAt(
     minTimestamp,
     maxTimestamp: minTimestamp + count - 1,
     hasAborted: false,
+    stable: change.end ?? offset(base + count),
     root: new Uint8Array(32).fill(base & 0xff),
     blocks: evenBlocks(dataLength, Math.floor(count / Math.ceil(dataLength / BLOCK_BYTES)), 1),
     ...change,

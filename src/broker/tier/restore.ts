@@ -24,7 +24,12 @@ import type { ObjectStore } from '../../ports/object-store.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import type { RecordTools } from '../../record/section.ts'
 import { checkOwner, readOwner, takeOver } from '../../tier/bucket/claim.ts'
-import { restorePartition, type RestoredPartition } from '../../tier/bucket/restore-partition.ts'
+import {
+  beginPartition,
+  restorePartition,
+  type RestoredPartition,
+} from '../../tier/bucket/restore-partition.ts'
+import type { ArchiveOwner } from '../../tier/upload/partition-archive.ts'
 import { newestSnapshot, type ClusterSnapshot } from '../../tier/bucket/snapshot.ts'
 import { DataDirectory } from '../data-directory.ts'
 import { Partitions } from '../partitions.ts'
@@ -151,14 +156,27 @@ async function restorePartitions(
     for (const partition of topic.partitions.values()) wanted.push({ topic, partition })
   }
   const found = new Map<string, RestoredPartition>()
-  await eachAtOnce(wanted, PARTITIONS_AT_ONCE, async ({ topic, partition }) => {
-    const restored = await restorePartition(ports, {
-      topicId: topic.id,
-      topicName: topic.name,
-      partition: partition.index,
-      epoch: leaderEpoch(partition.leaderEpoch),
-    })
-    if (restored !== null) found.set(keyOf(topic.id, partition.index), restored)
+  const ownerOf = ({ topic, partition }: (typeof wanted)[number]): ArchiveOwner => ({
+    topicId: topic.id,
+    topicName: topic.name,
+    partition: partition.index,
+    epoch: leaderEpoch(partition.leaderEpoch),
+  })
+  await eachAtOnce(wanted, PARTITIONS_AT_ONCE, async (one) => {
+    const restored = await restorePartition(ports, ownerOf(one))
+    if (restored !== null) found.set(keyOf(one.topic.id, one.partition.index), restored)
+  })
+  // A topic that goes on under its id goes on with all its partitions.
+  const kept = new Set(
+    wanted
+      .filter(({ topic, partition }) => found.has(keyOf(topic.id, partition.index)))
+      .map(({ topic }) => topic.id),
+  )
+  const missing = wanted.filter(
+    ({ topic, partition }) => kept.has(topic.id) && !found.has(keyOf(topic.id, partition.index)),
+  )
+  await eachAtOnce(missing, PARTITIONS_AT_ONCE, async (one) => {
+    found.set(keyOf(one.topic.id, one.partition.index), await beginPartition(ports, ownerOf(one)))
   })
   return found
 }

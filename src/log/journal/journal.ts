@@ -133,8 +133,9 @@ export class Journal {
       const file = await disk.open(journalPath(nextSlot), { mode: 'create' })
       current = new JournalFile(nextSlot, file, false)
       nextSlot++
-      await disk.syncDirectory(JOURNAL_DIRECTORY)
     }
+    // Also for those that were there: whoever made them may have been killed before this.
+    await disk.syncDirectory(JOURNAL_DIRECTORY)
     const journal = new Journal(disk, options, events, { ...start, nextSlot }, current)
     journal.#take(current, start.nextPosition)
     journal.#prepareSpare()

@@ -35,6 +35,7 @@ export async function auditObject(crypto: Crypto, place: SegmentPlace): Promise<
       found.minTimestamp === entry.minTimestamp &&
       found.maxTimestamp === entry.maxTimestamp &&
       found.hasAborted === entry.hasAborted &&
+      found.stable === entry.stable &&
       found.end === entry.end
     return same ? null : 'its counts or times are not those of the manifest'
   } catch (error) {

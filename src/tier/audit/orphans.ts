@@ -8,7 +8,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
 import { offset } from '../../base/units.ts'
 import { pageKey, parseKey, type ArchiveIdentity } from '../keys.ts'
-import type { Manifest } from '../manifest/manifest.ts'
+import { archiveBase, type Manifest } from '../manifest/manifest.ts'
 import { placeKey } from '../read/blocks.ts'
 import { locateOffset, type LoadPage } from '../read/locate.ts'
 import type { PartitionArchive } from '../upload/partition-archive.ts'
@@ -50,9 +50,11 @@ export class Orphans {
     const due: string[] = []
     for (const key of keys) {
       if (!this.#isOurs(key, archive.owner.epoch)) continue
-      const since = this.#seen.get(key) ?? nowMs
-      if (nowMs - since >= this.#graceMs && this.#seen.has(key)) due.push(key)
-      if (seen.size < SEEN_MAX) seen.set(key, since)
+      const since = this.#seen.get(key)
+      // It may have been named while the look went on, and its grace begins when that ends.
+      if (since === undefined && (await this.#isNamedNow(archive, key))) continue
+      if (since !== undefined && nowMs - since >= this.#graceMs) due.push(key)
+      if (seen.size < SEEN_MAX) seen.set(key, since ?? clock.monotonicMs())
     }
     this.#seen = seen
     if (due.length === 0) return 0
@@ -75,6 +77,10 @@ export class Orphans {
     return parsed.kind === 'page' || parsed.name.epoch <= epoch
   }
 
+  #isNamedNow({ manifest }: PartitionArchive, key: string): Promise<boolean> {
+    return manifest === null ? Promise.resolve(false) : this.#isNamed(manifest, key)
+  }
+
   async #isNamed(manifest: Manifest, key: string): Promise<boolean> {
     const parsed = parseKey(key)
     if (parsed?.kind === 'page') {
@@ -82,8 +88,8 @@ export class Orphans {
     }
     if (parsed?.kind !== 'segment') return true
     const { store, loadPage } = this.#deps
-    // Entries that are read from one object may begin behind its base.
-    for (let at = parsed.name.base; ;) {
+    // Entries that are read from one object may begin behind its base, and the archive as well.
+    for (let at = offset(Math.max(parsed.name.base, archiveBase(manifest))); ;) {
       const entry = await locateOffset(manifest, at, loadPage)
       if (entry === null || entry.objectBase > parsed.name.base) return false
       if (placeKey({ store, identity: this.#identity, entry }) === key) return true

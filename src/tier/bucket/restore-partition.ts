@@ -1,7 +1,7 @@
 // Brings one partition back from its archive: its leader's next epoch is written into the manifest,
 // which shuts out whoever led it before; its newest segment is copied home and verified on the way;
 // and where the log starts, here and in the archive, is written down as a running log would have.
-import { OperatingError } from '../../base/errors.ts'
+import { FormatError, OperatingError } from '../../base/errors.ts'
 import { leaderEpoch, offset, type LeaderEpoch } from '../../base/units.ts'
 import { partitionDirectory } from '../../log/log-host.ts'
 import { saveLogStart } from '../../log/log-start.ts'
@@ -41,14 +41,36 @@ const READ_BYTES = 8 * BLOCK_BYTES
 
 /** Restores a partition; null when the bucket has nothing of it. */
 export async function restorePartition(
-  { disk, store, crypto }: RestorePartitionPorts,
+  ports: RestorePartitionPorts,
   owner: ArchiveOwner,
 ): Promise<RestoredPartition | null> {
+  const { store, crypto } = ports
   const key = headKey(owner)
   const found = await store.get(key)
   if (found === null) return null
-  const before = readHead(crypto, key, owner, found.bytes)
-  const epoch = leaderEpoch(Math.max(owner.epoch, before.writerEpoch) + 1)
+  const { writerEpoch } = readHead(crypto, key, owner, found.bytes)
+  return takeOver(ports, owner, leaderEpoch(Math.max(owner.epoch, writerEpoch) + 1))
+}
+
+/**
+ * Begins a partition of which the bucket had nothing: an empty manifest shuts out whoever led it
+ * before and had not archived anything yet, and would else archive records of another history under
+ * the same offsets. What has been archived at the last moment is restored.
+ */
+export async function beginPartition(
+  ports: RestorePartitionPorts,
+  owner: ArchiveOwner,
+): Promise<RestoredPartition> {
+  return (
+    (await restorePartition(ports, owner)) ?? takeOver(ports, owner, leaderEpoch(owner.epoch + 1))
+  )
+}
+
+async function takeOver(
+  { disk, store, crypto }: RestorePartitionPorts,
+  owner: ArchiveOwner,
+  epoch: LeaderEpoch,
+): Promise<RestoredPartition> {
   const pages = new PageCache(crypto, PAGES_BYTES)
   const archive = new PartitionArchive({ store, crypto, pages }, { ...owner, epoch })
   const manifest = await archive.change((now) => now)
@@ -98,8 +120,12 @@ async function copyHome(disk: Disk, crypto: Crypto, place: SegmentPlace): Promis
 async function copyVerified(file: DiskFile, crypto: Crypto, place: SegmentPlace): Promise<void> {
   const { store, entry } = place
   const key = placeKey(place)
-  const damaged = (): OperatingError =>
-    new OperatingError('corrupt', `Cannot restore ${key}: its bytes are not what was archived`)
+  const damaged = (cause?: unknown): OperatingError =>
+    new OperatingError(
+      'corrupt',
+      `Cannot restore ${key}: its bytes are not what was archived`,
+      cause,
+    )
   for (let from = 0; from < entry.objectBytes; from += READ_BYTES) {
     const to = Math.min(from + READ_BYTES, entry.objectBytes)
     const found = await store.get(key, { range: { from, to } })
@@ -115,7 +141,12 @@ async function copyVerified(file: DiskFile, crypto: Crypto, place: SegmentPlace)
       const tail = Math.min(FOOTER_READ_BYTES, entry.objectBytes)
       const bytes = new Uint8Array(tail)
       await file.read(entry.objectBytes - tail, bytes)
-      decodeFooter(crypto, bytes, entry.objectBytes)
+      try {
+        decodeFooter(crypto, bytes, entry.objectBytes)
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error
+        throw damaged(error)
+      }
     }
   }
 }

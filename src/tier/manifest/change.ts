@@ -69,21 +69,24 @@ export interface Trimmed {
 }
 
 /**
- * Moves the log start up to `to`, never down, and lets go of what lies wholly below. Segments of
- * the pages that are let go are told by those pages alone.
+ * Moves the log start up to `to`, never down, and lets go of what lies wholly below where it then
+ * is. Segments of the pages that are let go are told by those pages alone.
  */
 export function trimmed(manifest: Manifest, to: Offset): Trimmed {
-  if (to <= manifest.logStart) return { manifest, pages: [], entries: [] }
+  const logStart = to > manifest.logStart ? to : manifest.logStart
   const gone = <T extends { readonly end: Offset }>(list: readonly T[]): number => {
-    const kept = list.findIndex((one) => one.end > to)
+    const kept = list.findIndex((one) => one.end > logStart)
     return kept < 0 ? list.length : kept
   }
   const pages = gone(manifest.pages)
   const entries = pages < manifest.pages.length ? 0 : gone(manifest.entries)
+  if (logStart === manifest.logStart && pages + entries === 0) {
+    return { manifest, pages: [], entries: [] }
+  }
   return {
     manifest: {
       ...manifest,
-      logStart: to,
+      logStart,
       pages: manifest.pages.slice(pages),
       entries: manifest.entries.slice(entries),
     },

@@ -31,6 +31,11 @@ export interface SegmentEntry {
   readonly maxTimestamp: number
   /** Whether its trailer lists aborted transactions. */
   readonly hasAborted: boolean
+  /**
+   * Every transaction that began below was decided by the end of the segment: `end` unless one was
+   * still open then. No abort marker behind it reaches back below.
+   */
+  readonly stable: Offset
   /** Root of the SHA-256 tree over its data. */
   readonly root: Uint8Array
   readonly blocks: BlockTable
@@ -38,12 +43,13 @@ export interface SegmentEntry {
 
 const NONCE_BYTES = 8
 const FLAG_ABORTED = 1
-const FLAGS_KNOWN = FLAG_ABORTED
+const FLAG_OPEN = 2
+const FLAGS_KNOWN = FLAG_ABORTED | FLAG_OPEN
 /** The largest data that an entry may tell of: offsets and positions in a segment fit 32 bits. */
 const DATA_BYTES_MAX = 2 ** 32
 
 /** Bytes that `entry` takes in a manifest, about: never less than it does. */
-export const entryBytesMax = (entry: SegmentEntry): number => 96 + entry.blocks.bytes.length
+export const entryBytesMax = (entry: SegmentEntry): number => 104 + entry.blocks.bytes.length
 
 /** Writes `entry`. */
 export function encodeEntry(to: Writer, entry: SegmentEntry): void {
@@ -54,7 +60,9 @@ export function encodeEntry(to: Writer, entry: SegmentEntry): void {
   for (let i = 0; i < NONCE_BYTES; i++) {
     to.uint8(Number.parseInt(entry.nonce.substring(i * 2, i * 2 + 2), 16))
   }
-  to.uint8(entry.hasAborted ? FLAG_ABORTED : 0)
+  const hasOpen = entry.stable < entry.end
+  to.uint8((entry.hasAborted ? FLAG_ABORTED : 0) | (hasOpen ? FLAG_OPEN : 0))
+  if (hasOpen) to.uvarlong(entry.end - entry.stable)
   to.uvarlong(entry.objectBytes)
   to.uvarlong(entry.dataLength)
   to.uvarlong(entry.recordCount)
@@ -77,6 +85,8 @@ export function decodeEntry(from: Reader): SegmentEntry {
   for (let i = 0; i < NONCE_BYTES; i++) nonce += from.uint8().toString(16).padStart(2, '0')
   const flags = from.uint8()
   if ((flags & ~FLAGS_KNOWN) !== 0) throw new FormatError('A segment entry has unknown flags')
+  const stable = (flags & FLAG_OPEN) === 0 ? end : end - from.uvarlong()
+  if (stable < 0) throw new FormatError('A segment entry has a transaction below all offsets')
   const objectBytes = from.uvarlong()
   const dataLength = from.uvarlong()
   if (dataLength > DATA_BYTES_MAX || objectBytes < dataLength) {
@@ -100,6 +110,7 @@ export function decodeEntry(from: Reader): SegmentEntry {
     minTimestamp,
     maxTimestamp,
     hasAborted: (flags & FLAG_ABORTED) !== 0,
+    stable: offset(stable),
     root,
     blocks,
   }

@@ -1,6 +1,6 @@
 // Aborted transactions among archived batches, for readers of committed records. Most segments have
 // none and their entries say so; of the others the trailer's list is read once and kept.
-import { OperatingError } from '../../base/errors.ts'
+import { FormatError, OperatingError } from '../../base/errors.ts'
 import { Reader } from '../../base/reader.ts'
 import type { Offset } from '../../base/units.ts'
 import { AbortedList, type AbortedSpan } from '../../log/state/aborted.ts'
@@ -40,7 +40,8 @@ export class AbortedLists {
       if (entry.hasAborted) {
         const list = await this.#listOf(this.#reader.placeOf(entry))
         if (list.collect(from, to, spans)) break
-      } else if (entry.base >= to) break
+      }
+      if (entry.stable >= to) break
       at = entry.end
     }
     return spans
@@ -50,24 +51,33 @@ export class AbortedLists {
     const key = placeKey(place)
     const known = this.#lists.get(key)
     if (known !== undefined) return known
-    const { dataLength, objectBytes } = place.entry
-    const range = { from: dataLength, to: objectBytes }
+    const range = { from: place.entry.dataLength, to: place.entry.objectBytes }
     const found = await place.store.get(key, { range })
     if (found === null) throw new OperatingError('absent', `Cannot read ${key}: it is gone`)
-    const footer = decodeFooter(this.#crypto, found.bytes, objectBytes)
-    const section = sectionOf(footer, SectionKind.aborted)
-    const list = new AbortedList()
-    if (section !== null) {
-      const at = section.position - dataLength
-      const bytes = found.bytes.subarray(at, at + section.length)
-      checkSection(this.#crypto, section, bytes)
-      list.decode(new Reader(bytes))
-    }
+    const list = this.#decode(key, place, found.bytes)
     this.#lists.set(key, list)
     for (const oldest of this.#lists.keys()) {
       if (this.#lists.size <= LISTS_MAX) break
       this.#lists.delete(oldest)
     }
     return list
+  }
+
+  /** The list in the trailer of a segment's object. */
+  #decode(key: string, { entry }: SegmentPlace, trailer: Uint8Array): AbortedList {
+    const list = new AbortedList()
+    try {
+      const footer = decodeFooter(this.#crypto, trailer, entry.objectBytes)
+      const section = sectionOf(footer, SectionKind.aborted)
+      if (section === null) return list
+      const at = section.position - entry.dataLength
+      const bytes = trailer.subarray(at, at + section.length)
+      checkSection(this.#crypto, section, bytes)
+      list.decode(new Reader(bytes))
+      return list
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error
+      throw new OperatingError('corrupt', `Cannot use ${key}: ${error.message}`, error)
+    }
   }
 }

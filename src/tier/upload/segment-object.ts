@@ -13,6 +13,7 @@ import type { Crypto } from '../../ports/crypto.ts'
 import { DIRECT_ALIGNMENT } from '../../ports/disk.ts'
 import type { ObjectSource } from '../../ports/object-store.ts'
 import { AbortedList } from '../../log/state/aborted.ts'
+import { decodeProducers } from '../../log/state/producer-snapshot.ts'
 import { baseOffsetOf, maxTimestampOf } from '../../log/segment/batch-view.ts'
 import { readFooter, readRange, type SegmentSource } from '../../log/segment/sealed-segment.ts'
 import { SegmentBuilder } from '../../log/segment/segment-builder.ts'
@@ -30,6 +31,9 @@ import { BLOCK_BYTES, BlockTableBuilder } from '../manifest/block-table.ts'
 import type { SegmentEntry } from '../manifest/entry.ts'
 import { BatchStream } from './batch-stream.ts'
 import { PartMemory } from './part-memory.ts'
+
+/** However many producers a partition may remember now. */
+const ANY_PRODUCERS = { producersMax: Number.MAX_SAFE_INTEGER, expirationMs: 1 }
 
 /** By whom and as what a segment is archived. */
 export interface ArchiveName {
@@ -155,6 +159,7 @@ export class SegmentObject implements ObjectSource {
       minTimestamp: footer.minTimestamp,
       maxTimestamp: footer.maxTimestamp,
       hasAborted: this.#hasAborted(),
+      stable: this.#stable(),
       root: must(this.#root, 'A root over all blocks'),
       blocks: this.#blocks.finish(),
     }
@@ -170,10 +175,6 @@ export class SegmentObject implements ObjectSource {
     return must(this.#trailer, 'A trailer behind all data')
   }
 
-  /**
-   * Bytes `[from, to)` of the data. They are hashed before they are handed out, so that what the
-   * store was given, the first time or again, is what the manifest will vouch for.
-   */
   /** Bytes `[at, at + length)` of the file; `at` lies on the border of a block. */
   async #readWhole(at: number, length: number): Promise<Uint8Array> {
     const file = this.#file
@@ -190,6 +191,10 @@ export class SegmentObject implements ObjectSource {
     this.#memory.give(bytes)
   }
 
+  /**
+   * Bytes `[from, to)` of the data. They are hashed before they are handed out, so that what the
+   * store was given, the first time or again, is what the manifest will vouch for.
+   */
   async #readData(from: number, to: number): Promise<Uint8Array> {
     const whole = Math.min(alignUp(to, BLOCK_BYTES), this.#footer.dataLength)
     const bytes = await this.#readWhole(from, whole - from)
@@ -285,6 +290,15 @@ export class SegmentObject implements ObjectSource {
     const list = new AbortedList()
     list.decode(new Reader(section.bytes))
     return list.length > 0
+  }
+
+  /** Where the oldest transaction begins that was open at the segment's end; else that end. */
+  #stable(): Offset {
+    const section = this.#sections.find(({ kind }) => kind === SectionKind.producers)
+    const { baseOffset, endOffset } = this.#footer
+    if (section === undefined) return baseOffset
+    const producers = decodeProducers(new Reader(section.bytes), ANY_PRODUCERS)
+    return producers.parts.open.firstUndecided() ?? endOffset
   }
 
   #corrupt(what: string, cause: unknown): OperatingError {

@@ -197,16 +197,19 @@ export class Uploader {
 
   /** Names what has arrived in the manifest. */
   async #commit(arrived: readonly SegmentEntry[]): Promise<Manifest> {
-    const first = must(arrived[0], 'A first segment')
     const last = must(arrived.at(-1), 'A last segment')
     return this.#archive.change((manifest) => {
       const { manifest: kept } = trimmed(manifest, this.#log.logStart)
       const end = endOf(kept)
+      // What the log start has passed meanwhile is an orphan.
+      const named = arrived.filter((entry) => entry.end > kept.logStart)
+      const first = named[0]
+      if (first === undefined) return null
       // Somebody has archived the same meanwhile: a process of this broker that is gone by now.
       if (end !== null && end !== first.base) return null
       const from = archiveBase(end === null ? { ...kept, logStart: first.base } : kept)
       const lineage = this.#log.state.lineage.slice(from, last.end).entries()
-      return withLineage(withSegments(kept, arrived), lineage)
+      return withLineage(withSegments(kept, named), lineage)
     })
   }
 }

@@ -42,13 +42,14 @@ const segment = fc.record({
   minTimestamp: time,
   maxTimestamp: time,
   hasAborted: fc.boolean(),
+  open: fc.oneof(fc.constant(0), fc.nat(1_000), fc.maxSafeNat()),
   root: bytesOf(32),
 })
 
 type Drawn = typeof segment extends fc.Arbitrary<infer T> ? T : never
 
 function entryOf({ batches: given, hash, trailer, ...rest }: Drawn, from: number): SegmentEntry {
-  const { count, back, ...fields } = rest
+  const { count, back, open, ...fields } = rest
   const dataLength = given.reduce((sum, { length }) => sum + length, 0)
   const builder = new BlockTableBuilder(dataLength, 0)
   let position = 0
@@ -64,6 +65,7 @@ function entryOf({ batches: given, hash, trailer, ...rest }: Drawn, from: number
     base: offset(from),
     end: offset(from + count),
     objectBase: offset(Math.max(from - back, 0)),
+    stable: offset(Math.max(from + count - open, 0)),
     dataLength,
     objectBytes: dataLength + trailer,
     blocks: builder.finish(),

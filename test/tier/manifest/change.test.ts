@@ -11,7 +11,7 @@ import {
   withMerged,
   withSegments,
 } from '../../../src/tier/manifest/change.ts'
-import type { SegmentEntry } from '../../../src/tier/manifest/entry.ts'
+import { entryBytesMax, type SegmentEntry } from '../../../src/tier/manifest/entry.ts'
 import { HEAD_BYTES_MAX, decodeHead, encodeHead } from '../../../src/tier/manifest/head.ts'
 import { archiveBase, archiveEnd, archiveSize } from '../../../src/tier/manifest/manifest.ts'
 import { encodePage } from '../../../src/tier/manifest/page.ts'
@@ -165,14 +165,14 @@ describe('changes of a manifest', () => {
       return { epoch: leaderEpoch(2 ** 31 - 10_000 + i), start: offset(2 ** 52 + i) }
     })
     const end = pages.at(-1)?.end ?? 0
-    const nearly = Array.from({ length: 1_000 }, (_, i) => entryAt(end + i, 1))
+    const nearly = Array.from({ length: 900 }, (_, i) => entryAt(end + i, 1))
     let manifest = bare({ pages, entries: nearly, topicName: 'x'.repeat(249), sequence: largest })
     manifest = withLineage(manifest, epochs)
-    const room = 128 * 1024 - nearly.length * (96 + 29)
-    const blocks = Math.floor((room - 96) / 29)
+    const room = 128 * 1024 - nearly.length * entryBytesMax(entryAt(end, 1))
+    const blocks = Math.floor((room - 104) / 29)
     manifest = {
       ...manifest,
-      entries: [...nearly.slice(1), entryAt(end + 1_000, 9, { dataLength: blocks * MiB })],
+      entries: [...nearly.slice(1), entryAt(end + 900, 9, { dataLength: blocks * MiB })],
     }
     expect(entriesToSpill(manifest)).toBe(0)
     expect(pagesToJoin(manifest)).toBeNull()

@@ -30,6 +30,7 @@ function threeBlocks(): SegmentEntry {
     minTimestamp: 5_000,
     maxTimestamp: 9_000,
     hasAborted: true,
+    stable: offset(1_020),
     blocks: builder.finish(),
   })
 }

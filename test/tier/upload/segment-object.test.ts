@@ -2,13 +2,14 @@ import { describe, expect, it } from 'vitest'
 import { OperatingError, asError } from '../../../src/base/errors.ts'
 import { Prng } from '../../../src/base/prng.ts'
 import { MiB, leaderEpoch, offset } from '../../../src/base/units.ts'
+import { sealTrailer } from '../../../src/log/segment/sealed-segment.ts'
 import { hashFile } from '../../../src/log/segment/segment-hash.ts'
 import { verifySegment } from '../../../src/log/segment/segment-verify.ts'
 import { BLOCK_BYTES } from '../../../src/tier/manifest/block-table.ts'
 import type { SegmentEntry } from '../../../src/tier/manifest/entry.ts'
 import { SegmentObject } from '../../../src/tier/upload/segment-object.ts'
-import { crypto, flipped, joined, MemoryFile } from '../../log/batches.ts'
-import { buildSegment, sealedBytes } from '../../log/segments.ts'
+import { crypto, flipped, joined, makeBatch, MemoryFile } from '../../log/batches.ts'
+import { buildSegment, emptyParts, sealedBytes } from '../../log/segments.ts'
 import { Scheduler } from '../../sim/clock.ts'
 import { SimDisk } from '../../sim/disk.ts'
 import { sealedFile } from './segments.ts'
@@ -72,6 +73,7 @@ describe('SegmentObject', () => {
       minTimestamp: 11_000,
       maxTimestamp: 11_030,
       hasAborted: false,
+      stable: large.end,
       root,
     })
     expect(entry.blocks.length).toBe(blocks.length)
@@ -81,6 +83,22 @@ describe('SegmentObject', () => {
     })
     const starts = Array.from({ length: blocks.length }, (_, i) => entry.blocks.startAt(i))
     expect(starts).toEqual([0, 1_400_422, 2_300_564, -1, 4_800_625])
+  })
+
+  it('tells which transactions were open at its end', async () => {
+    const parts = emptyParts(50)
+    const batches = [0, 1, 2].map((i) => {
+      const batch = makeBatch({ base: 50 + i, producerId: i, producerEpoch: 0, sequence: 0 })
+      parts.builder.append(batch, 0, batch.length)
+      const identity = { producerId: i, producerEpoch: 0, baseSequence: 0, lastOffsetDelta: 0 }
+      const more = { transactional: i > 0, maxTimestamp: 1 }
+      parts.producers.update({ ...identity, ...more }, offset(50 + i), 5_000)
+      return batch
+    })
+    const sealed = joined([...batches, sealTrailer(crypto, parts)])
+    const object = await open(sealed)
+    await object.complete()
+    expect(object.entry({ ...NAME, base: offset(50) })).toMatchObject({ end: 53, stable: 51 })
   })
 
   it('tells whether its trailer lists aborted transactions', async () => {

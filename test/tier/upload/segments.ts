@@ -2,6 +2,7 @@
 // with batches of any size, each with true headers and CRCs.
 import { MiB, leaderEpoch, offset } from '../../../src/base/units.ts'
 import { sealTrailer, type CompactedRange } from '../../../src/log/segment/sealed-segment.ts'
+import type { AbortedSpan } from '../../../src/log/state/aborted.ts'
 import { crypto, filler, joined, makeBatch } from '../../log/batches.ts'
 import { emptyParts } from '../../log/segments.ts'
 
@@ -36,25 +37,46 @@ export function sealedFile(
   plans: readonly BatchPlan[],
   shape: { readonly end?: number; readonly interval?: number } = {},
 ): SegmentFile {
-  const parts = emptyParts(base, shape.interval)
-  parts.lineage.append(leaderEpoch(3), offset(base))
   let next = base
   const batches = plans.map(({ size, count = 1, gap = 0, time }) => {
     next += gap
     const payload = noise(size, next)
     const batch = makeBatch({ base: next, count, payload, epoch: 3, time: time ?? 10_000 + next })
-    parts.builder.append(batch, 0, batch.length)
     next += count
     return batch
   })
-  const end = shape.end ?? next
-  const isCompacted = shape.end !== undefined || plans.some(({ gap = 0 }) => gap > 0)
+  const hasGaps = plans.some(({ gap = 0 }) => gap > 0)
+  return sealedFileOf(base, batches, hasGaps ? { end: next, ...shape } : shape)
+}
+
+/** The file of a sealed segment of `batches`; with an `end` it is a compacted one. */
+export function sealedFileOf(
+  base: number,
+  batches: readonly Uint8Array[],
+  shape: {
+    readonly end?: number
+    readonly interval?: number
+    readonly aborted?: readonly AbortedSpan[]
+    /** First offset of a transaction that is open at the end. */
+    readonly open?: number
+  } = {},
+): SegmentFile {
+  const parts = emptyParts(base, shape.interval)
+  parts.lineage.append(leaderEpoch(3), offset(base))
+  for (const batch of batches) parts.builder.append(batch, 0, batch.length)
+  for (const span of shape.aborted ?? []) parts.aborted.push(span)
+  if (shape.open !== undefined) {
+    const identity = { producerId: 1, producerEpoch: 0, baseSequence: 0, lastOffsetDelta: 0 }
+    const open = { ...identity, transactional: true, maxTimestamp: 1 }
+    parts.producers.update(open, offset(shape.open), 5_000)
+  }
+  const end = shape.end ?? parts.builder.endOffset
   const compacted: CompactedRange = {
     endOffset: offset(end),
     cleanedTo: offset(end),
     maxEpoch: leaderEpoch(3),
   }
   const data = joined(batches)
-  const trailer = sealTrailer(crypto, isCompacted ? { ...parts, compacted } : parts)
+  const trailer = sealTrailer(crypto, shape.end === undefined ? parts : { ...parts, compacted })
   return { bytes: joined([data, trailer]), data, batches, base, end }
 }
