@@ -2,7 +2,9 @@
 // partition with something to archive. Partitions are worked on side by side, one step each, and a
 // partition whose step fails is left alone for a while, longer each time. Trouble with the store
 // never reaches producers: they go on, local bytes stay, and the log says once what is wrong.
-import { OperatingError, asError } from '../base/errors.ts'
+//
+//   unclaimed ──claim──▶ ours ──restored elsewhere, or given to another cluster──▶ unclaimed
+import { OperatingError, asError, type OperatingErrorKind } from '../base/errors.ts'
 import { MiB, type Offset } from '../base/units.ts'
 import { backoffMs } from '../flow/backoff.ts'
 import { Semaphore } from '../flow/semaphore.ts'
@@ -35,6 +37,8 @@ export interface TierDeps {
    * `refused` with a sentence when it is not.
    */
   claim(store: ObjectStore): Promise<void>
+  /** Throws `refused` with a sentence when the bucket that was claimed is not ours any more. */
+  confirm(store: ObjectStore): Promise<void>
   /** Watches over work that nobody waits for. */
   background(name: string, work: Promise<void>): void
 }
@@ -157,6 +161,23 @@ export class Tier {
     return this.#claimed
   }
 
+  /**
+   * Whether the bucket is still ours; to be asked before anything that another life of the cluster
+   * would suffer from. If it is not, nothing more is archived and the log has said why; it is
+   * claimed again with growing pauses. Throws what the store says when that cannot be told.
+   */
+  async confirm(): Promise<boolean> {
+    if (!this.#claimed) return false
+    try {
+      await this.#deps.confirm(this.store)
+    } catch (error) {
+      if (!isOperating(error, 'refused')) throw error
+      this.#claimed = false
+      this.#claimTrouble = this.#trouble(this.#claimTrouble, asError(error), {})
+    }
+    return this.#claimed
+  }
+
   /** Why a partition is not archived at present; null when nothing is wrong. */
   troubleOf(tier: PartitionTier): string | null {
     return this.#claimTrouble?.message ?? this.#troubles.get(tier)?.message ?? null
@@ -184,6 +205,7 @@ export class Tier {
     if (this.#claiming !== null) return
     this.#claiming = this.#deps.claim(this.store).then(
       () => {
+        this.#claiming = null
         this.#claimed = true
         this.#claimTrouble = null
       },
@@ -209,13 +231,15 @@ export class Tier {
   #work(partition: TieredPartition): void {
     const { tier } = partition
     const work = this.#steps(partition)
-      .catch((error: unknown) => this.#failed(tier, asError(error)))
+      .catch((error: unknown) => this.#ended(tier, asError(error)))
       .finally(() => this.#working.delete(tier))
     this.#working.set(tier, work)
     this.#deps.background('archive', work)
   }
 
   async #steps({ tier, limit }: TieredPartition): Promise<void> {
+    // Nothing in the bucket would tell of a new life before the first manifest of a partition.
+    if ((tier.manifest?.sequence ?? 0) === 0 && !(await this.confirm())) return
     do {
       const before = tier.manifest
       const { segments, bytes } = await tier.step(limit())
@@ -227,6 +251,12 @@ export class Tier {
       // What a step has not changed the next one would not either: it is for the next look.
       if (segments === 0 && tier.manifest === before) return
     } while (!this.#closed && !tier.log.closed && tier.hasWork(limit()))
+  }
+
+  /** A newer leader is one of this cluster, or of one that was restored from the bucket. */
+  async #ended(tier: PartitionTier, error: Error): Promise<void> {
+    const isOurs = !isOperating(error, 'fenced') || (await this.confirm().catch(() => true))
+    if (isOurs) this.#failed(tier, error)
   }
 
   #failed(tier: PartitionTier, error: Error): void {
@@ -243,12 +273,15 @@ export class Tier {
     const waitMs = BACKOFF.firstMs + backoffMs(failures, BACKOFF, () => crypto.random())
     const { message } = error
     if (before?.message !== message) {
-      const passing = error instanceof OperatingError && error.kind === 'retry'
+      const passing = isOperating(error, 'retry')
       telemetry.log(passing ? 'warn' : 'error', 'cannot archive', { ...fields, reason: message })
     }
     return { failures, untilMs: clock.monotonicMs() + waitMs, message }
   }
 }
+
+const isOperating = (error: unknown, kind: OperatingErrorKind): boolean =>
+  error instanceof OperatingError && error.kind === kind
 
 const ownerFields = ({ archive: { owner } }: PartitionTier): Record<string, unknown> => ({
   topic: owner.topicName,

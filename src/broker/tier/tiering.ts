@@ -15,6 +15,7 @@ import type { ObjectStore } from '../../ports/object-store.ts'
 import { Scrubber } from '../../tier/audit/scrubber.ts'
 import { RemovedTopics } from '../../tier/bucket/removed-topics.ts'
 import { checkOwner, claimBucket, readOwner } from '../../tier/bucket/claim.ts'
+import { CLUSTER_KEY } from '../../tier/keys.ts'
 import { Supervisor } from '../../flow/supervisor.ts'
 import type { BlockCache } from '../../tier/cache/blocks.ts'
 import { CacheMetrics } from '../../tier/cache/cache-metrics.ts'
@@ -31,7 +32,10 @@ const LIFE_FILE = 'store-life'
 const LIFE_BYTES = 32
 
 /** The ports of a broker that its tier uses. */
-export interface TieringPorts extends Omit<TierDeps, 'store' | 'background' | 'cache' | 'claim'> {
+export interface TieringPorts extends Omit<
+  TierDeps,
+  'store' | 'background' | 'cache' | 'claim' | 'confirm'
+> {
   readonly store: ObjectStore | null
 }
 
@@ -52,6 +56,8 @@ export class Tiering {
   #scrubber: Scrubber | null = null
   #rounds: Rounds | null = null
   #life: string | null = null
+  /** Archives of deleted topics are looked for. */
+  #isRemoving = false
   /** SHA-256 of what the newest snapshot was made of, as text. */
   #last = ''
 
@@ -78,6 +84,7 @@ export class Tiering {
         background,
         cache,
         claim: (claimed) => this.#claim(claimed),
+        confirm: (claimed) => this.#confirm(claimed),
       },
       {
         checkMs: values.tierCheckMs,
@@ -87,7 +94,13 @@ export class Tiering {
       },
     )
     this.#removed = new RemovedTopics(
-      { store: this.tier.store, clock, telemetry, background },
+      {
+        store: this.tier.store,
+        clock,
+        telemetry,
+        background,
+        isOurs: () => this.tier.confirm(),
+      },
       values.tierGraceMs,
     )
   }
@@ -136,7 +149,8 @@ export class Tiering {
         clock,
         telemetry,
         background,
-        archives: () => Array.from(tieredPartitions(partitions), ({ tier }) => tier),
+        archives: () =>
+          this.tier.claimed ? Array.from(tieredPartitions(partitions), ({ tier }) => tier) : [],
       },
       { intervalMs: values.tierScrubMs, bytesPerSecond: values.tierScrubBytesPerSecond },
     )
@@ -162,7 +176,21 @@ export class Tiering {
     const life = await claimBucket(store, crypto, mine)
     if (life !== this.#life) await saveLife(disk, life)
     this.#life = life
-    this.#removed.start(this.#settings.broker.tierCheckMs)
+    if (!this.#isRemoving) this.#removed.start(this.#settings.broker.tierCheckMs)
+    this.#isRemoving = true
+  }
+
+  /** Throws `refused` when somebody else has the bucket by now. */
+  async #confirm(store: ObjectStore): Promise<void> {
+    const { url } = store.traits
+    const owner = await readOwner(store)
+    if (owner === null) {
+      throw new OperatingError(
+        'refused',
+        `Cannot archive to ${url}: its ${CLUSTER_KEY} is gone; it is made anew`,
+      )
+    }
+    checkOwner(url, owner, { clusterId: this.#clusterId, life: this.#life })
   }
 
   /** Puts a snapshot when something has changed since the last one. */
@@ -177,9 +205,7 @@ export class Tiering {
     const snapshot = { clusterId: this.#clusterId, metadata, groups: state }
     const digest = fingerprint(crypto, snapshot)
     if (digest === this.#last) return
-    const owner = await readOwner(store)
-    if (owner === null) throw new OperatingError('absent', 'The bucket has lost its cluster.json')
-    checkOwner(store.traits.url, owner, { clusterId: this.#clusterId, life: this.#life })
+    if (!(await this.tier.confirm())) return
     await putSnapshot(store, crypto, { ...snapshot, madeMs: clock.wallMs() })
     this.#last = digest
   }

@@ -15,6 +15,8 @@ export interface RemovedTopicsDeps {
   readonly clock: Clock
   readonly telemetry: Pick<Telemetry, 'log'>
   background(name: string, work: Promise<void>): void
+  /** Whether the bucket is still ours: in another life of the cluster the topic may be there. */
+  isOurs(): Promise<boolean>
 }
 
 const KEYS_AT_ONCE = 1_000
@@ -97,7 +99,7 @@ export class RemovedTopics {
   }
 
   async #round(): Promise<void> {
-    const { store, clock } = this.#deps
+    const { store, clock, isOurs } = this.#deps
     if (!this.#resumed) {
       for await (const { key } of listAll(store, GONE_PREFIX)) {
         const topicId = key.substring(GONE_PREFIX.length)
@@ -106,9 +108,11 @@ export class RemovedTopics {
       }
       this.#resumed = true
     }
-    for (const [topicId, removal] of [...this.#removals]) {
+    const due = [...this.#removals].filter(([, { dueMs }]) => dueMs <= clock.monotonicMs())
+    if (due.length === 0 || !(await isOurs())) return
+    for (const [topicId, removal] of due) {
       if (this.#closed) return
-      if (removal.dueMs <= clock.monotonicMs()) await this.#remove(topicId, removal)
+      await this.#remove(topicId, removal)
     }
   }
 

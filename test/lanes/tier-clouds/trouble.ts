@@ -72,8 +72,9 @@ async function useHot(broker: BrokerProcess, expected: number): Promise<void> {
   await cli(broker.bootstrap, words, () => {
     lines++
   })
-  if (lines !== expected)
+  if (lines !== expected) {
     throw new Error(`${String(lines)} records came back, not ${String(expected)}`)
+  }
 }
 
 /** Objects of the bucket whose key fits. */
@@ -91,8 +92,10 @@ const archived = async (store: string): Promise<boolean> =>
   (await objects(store, server.environment, /\.seg$/)) > 0
 
 async function until(look: () => Promise<boolean>): Promise<void> {
-  for (const deadline = performance.now() + 30_000; !(await look()); await pause(200)) {
+  const deadline = performance.now() + 30_000
+  while (!(await look())) {
     if (performance.now() > deadline) throw new Error('it takes too long')
+    await pause(200)
   }
 }
 

@@ -34,6 +34,7 @@ it('RemovedTopics says once that nothing may be deleted, and goes on once it may
       clock: new SimClock(scheduler),
       telemetry: { log: (level, event) => void said.push(`${level} ${event}`) },
       background: () => undefined,
+      isOurs: () => Promise.resolve(true),
     },
     1_000,
   )
