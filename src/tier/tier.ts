@@ -14,6 +14,7 @@ import type { Crypto } from '../ports/crypto.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
 import type { Counter, Telemetry } from '../ports/telemetry.ts'
+import { Complaints } from './complaints.ts'
 import { PartitionTier } from './partition-tier.ts'
 import type { BlockCache } from './cache/blocks.ts'
 import { Blocks } from './read/blocks.ts'
@@ -87,6 +88,8 @@ export class Tier {
   readonly #uploadedSegments: Counter
   readonly #uploadedBytes: Counter
   readonly #failures: Counter
+  /** What is wrong, for whoever else works on the bucket as well. */
+  readonly complaints: Complaints
   #partitions: () => Iterable<TieredPartition> = () => []
   /** The bucket is ours. */
   #claimed = false
@@ -100,6 +103,7 @@ export class Tier {
     this.#options = options
     const { disk, clock, crypto, cache, telemetry } = deps
     const random = (): number => crypto.random()
+    this.complaints = new Complaints(telemetry)
     this.#layers = layered(deps.store, { clock, telemetry, random })
     const lane = new Semaphore({
       unitsMax: options.readBytesMax,
@@ -173,7 +177,7 @@ export class Tier {
     } catch (error) {
       if (!isOperating(error, 'refused')) throw error
       this.#claimed = false
-      this.#claimTrouble = this.#trouble(this.#claimTrouble, asError(error), {})
+      this.#claimTrouble = this.#trouble(this, this.#claimTrouble, asError(error), {})
     }
     return this.#claimed
   }
@@ -208,17 +212,19 @@ export class Tier {
         this.#claiming = null
         this.#claimed = true
         this.#claimTrouble = null
+        this.complaints.over(this)
       },
       (error: unknown) => {
         this.#claiming = null
-        if (!this.#closed)
-          this.#claimTrouble = this.#trouble(this.#claimTrouble, asError(error), {})
+        if (this.#closed) return
+        this.#claimTrouble = this.#trouble(this, this.#claimTrouble, asError(error), {})
       },
     )
     this.#deps.background('claim the object store', this.#claiming)
   }
 
   #lookAtAll(nowMs: number, wallMs: number): void {
+    for (const tier of this.#troubles.keys()) if (tier.log.closed) this.#isWell(tier)
     for (const partition of this.#partitions()) {
       const { tier } = partition
       if (this.#working.has(tier)) continue
@@ -245,9 +251,7 @@ export class Tier {
       const { segments, bytes } = await tier.step(limit())
       this.#uploadedSegments.value += segments
       this.#uploadedBytes.value += bytes
-      if (this.#troubles.delete(tier)) {
-        this.#deps.telemetry.log('info', 'archiving goes on', ownerFields(tier))
-      }
+      this.#isWell(tier)
       // What a step has not changed the next one would not either: it is for the next look.
       if (segments === 0 && tier.manifest === before) return
     } while (!this.#closed && !tier.log.closed && tier.hasWork(limit()))
@@ -262,21 +266,27 @@ export class Tier {
   #failed(tier: PartitionTier, error: Error): void {
     if (this.#closed || tier.log.closed) return
     const before = this.#troubles.get(tier) ?? null
-    this.#troubles.set(tier, this.#trouble(before, error, ownerFields(tier)))
+    this.#troubles.set(tier, this.#trouble(tier, before, error, ownerFields(tier)))
   }
 
-  /** Counts a failure, says what is wrong once a sentence, and how long to leave it alone. */
-  #trouble(before: Trouble | null, error: Error, fields: Record<string, unknown>): Trouble {
-    const { clock, crypto, telemetry } = this.#deps
+  #isWell(tier: PartitionTier): void {
+    this.#troubles.delete(tier)
+    this.complaints.over(tier)
+  }
+
+  /** Counts a failure, says what is wrong, and how long to leave it alone. */
+  #trouble(
+    who: unknown,
+    before: Trouble | null,
+    error: Error,
+    fields: Record<string, unknown>,
+  ): Trouble {
+    const { clock, crypto } = this.#deps
     this.#failures.value++
     const failures = (before?.failures ?? 0) + 1
     const waitMs = BACKOFF.firstMs + backoffMs(failures, BACKOFF, () => crypto.random())
-    const { message } = error
-    if (before?.message !== message) {
-      const passing = isOperating(error, 'retry')
-      telemetry.log(passing ? 'warn' : 'error', 'cannot archive', { ...fields, reason: message })
-    }
-    return { failures, untilMs: clock.monotonicMs() + waitMs, message }
+    this.complaints.of(who, error, fields)
+    return { failures, untilMs: clock.monotonicMs() + waitMs, message: error.message }
   }
 }
 

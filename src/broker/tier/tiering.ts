@@ -130,7 +130,7 @@ export class Tiering {
         background: (name, work) => this.#background(name, work),
       },
       async () => {
-        await this.#snapshot(sources)
+        await this.#tryToSnapshot(sources)
         return false
       },
     )
@@ -149,6 +149,7 @@ export class Tiering {
         clock,
         telemetry,
         background,
+        isKnown: (error) => this.tier.complaints.isTold(error),
         archives: () =>
           this.tier.claimed ? Array.from(tieredPartitions(partitions), ({ tier }) => tier) : [],
       },
@@ -191,6 +192,18 @@ export class Tiering {
       )
     }
     checkOwner(url, owner, { clusterId: this.#clusterId, life: this.#life })
+  }
+
+  /** What stands in the way does so for partitions as well, and is told once for all of them. */
+  async #tryToSnapshot(sources: SnapshotSources): Promise<void> {
+    const { complaints } = this.tier
+    try {
+      await this.#snapshot(sources)
+      complaints.over(this)
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error
+      if (error.kind !== 'closed') complaints.of(this, error, { snapshot: true })
+    }
   }
 
   /** Puts a snapshot when something has changed since the last one. */

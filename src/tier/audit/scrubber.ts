@@ -39,6 +39,8 @@ export interface ScrubberDeps {
   /** Archives of this broker; asked once a round. */
   archives(): Iterable<ScrubbedArchive>
   background(name: string, work: Promise<void>): void
+  /** Whether the log has been told of the same trouble. */
+  isKnown(error: OperatingError): boolean
 }
 
 /** How fast a scrubber goes. */
@@ -116,10 +118,13 @@ export class Scrubber {
         await this.#scrub(archive, found)
       } catch (error) {
         if (!(error instanceof OperatingError)) throw error
-        this.#deps.telemetry.log('warn', 'cannot scrub', {
-          archive: archive.name,
-          reason: error.message,
-        })
+        if (!this.#deps.isKnown(error)) {
+          this.#deps.telemetry.log('warn', 'cannot scrub', {
+            archive: archive.name,
+            reason: error.message,
+          })
+        }
+        if (error.kind === 'retry') return
       }
     }
     this.#found = found

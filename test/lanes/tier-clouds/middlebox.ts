@@ -2,7 +2,13 @@
 // them, or answers in the store's place; and can be gone for a while, as a network is. The Host
 // header stays what the client sent, because signatures cover it.
 import { once } from 'node:events'
-import { createServer, request, type IncomingHttpHeaders, type Server } from 'node:http'
+import {
+  createServer,
+  request,
+  type IncomingHttpHeaders,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 
 /** A request on its way. */
@@ -72,7 +78,7 @@ export class Middlebox {
     await closed
   }
 
-  async #pass(passing: Passing, response: import('node:http').ServerResponse): Promise<void> {
+  async #pass(passing: Passing, response: ServerResponse): Promise<void> {
     const ruled = await this.rule(passing)
     if ('status' in ruled) {
       response.writeHead(ruled.status, { 'content-type': ruled.type }).end(ruled.text)

@@ -42,7 +42,7 @@ export interface Told {
 /** Looks again every `everyMs` until it is well. */
 export async function until(
   look: () => Promise<boolean> | boolean,
-  limitMs = 60_000,
+  limitMs = 120_000,
   everyMs = 100,
 ): Promise<void> {
   const deadline = performance.now() + limitMs
@@ -103,14 +103,10 @@ export class Stage {
     return { store: prefix === '' ? url : url.replace('?', `/${prefix}?`), environment }
   }
 
-  /** A broker on a data directory, not yet started; `wrapper` is a command that runs it. */
-  async broker(
-    dataDir: string,
-    { store, environment }: Place,
-    wrapper: readonly string[] = [],
-  ): Promise<BrokerProcess> {
+  /** A broker on a data directory, not yet started. */
+  async broker(dataDir: string, { store, environment }: Place): Promise<BrokerProcess> {
     const settings = Object.entries(SETTINGS).flatMap(([k, v]) => ['--set', `${k}=${String(v)}`])
-    const broker = new BrokerProcess(join(this.directory, dataDir), await freePort(), wrapper, {
+    const broker = new BrokerProcess(join(this.directory, dataDir), await freePort(), [], {
       flags: ['--store', store, ...settings],
       environment,
     })
@@ -132,7 +128,7 @@ export class Stage {
 
   /** What the brokers said last, for whoever looks for what went wrong. */
   get words(): string {
-    return this.#brokers.map(({ errors }) => errors.slice(-3_000)).join('\n')
+    return this.#brokers.map(({ errors }) => errors.slice(-6_000)).join('\n')
   }
 
   /** Kills the brokers that still run, and forgets them. */
@@ -207,6 +203,18 @@ export const archivedEnds = async (place: Place, topic: string): Promise<number>
 export interface VerifyReport {
   readonly findings: readonly { readonly fault: string; readonly text: string }[]
   readonly segments: number
+}
+
+/** Waits until nothing is wrong with a bucket, orphans included. */
+export async function becomesWhole(place: Place): Promise<void> {
+  let report: VerifyReport | null = null
+  const look = async (): Promise<boolean> => {
+    report = await verified(place)
+    return report.findings.length === 0
+  }
+  await until(look).catch((cause: unknown) => {
+    throw new Error(`not whole: ${JSON.stringify(report)}`, { cause })
+  })
 }
 
 /** Verifies a bucket. */

@@ -1,7 +1,7 @@
 // The story of a tiered topic on one store, told with real processes: a broker archives what a
-// client produces and lets go of its own copy, is killed again and again while it uploads, and
-// still serves every acknowledged byte; then it is lost, and another is built from the bucket alone.
-//   node test/lanes/tier-clouds/story.ts azurite|fake-gcs-server|rgw|versitygw|fake-s3
+// client produces and lets go of its own copy, is killed again and again while it uploads, and still
+// serves every acknowledged byte; then it is lost, and another is built from the bucket alone.
+//   node test/lanes/tier-clouds/story.ts azurite|fake-gcs-server|rgw|versitygw
 // STORY_MIB is how much is produced, in at least a hundred segments. Prints a line for each step.
 import * as fs from 'node:fs'
 import { join } from 'node:path'
@@ -112,7 +112,7 @@ async function tellIt(broker: BrokerProcess): Promise<void> {
       return rows.reduce((sum, { end }) => sum + end, 0) === recordsOf(acknowledged)
     }
     await until(look, LIMIT_MS, 1_000)
-    // What a partition keeps: local.retention.bytes, the segment that makes it full, the active one.
+    // A partition keeps local.retention.bytes, the segment that makes it full, the active one.
     const most = PARTITIONS * 4 * segmentBytes
     await until(() => stage.localBytes('data') <= most)
     const archived = rows.reduce((sum, row) => sum + row.segments, 0)

@@ -2,7 +2,8 @@
 // conditions, no permission to delete, a clock that is an hour off, a store that is gone for a
 // while, a bucket that was restored elsewhere. The broker starts, takes records and gives them
 // back, says once in a sentence what is wrong, and archives everything once it is mended.
-//   node test/lanes/tier-clouds/trouble.ts azurite|fake-gcs-server|versitygw [part of a scene's name]
+//   node test/lanes/tier-clouds/trouble.ts azurite|fake-gcs-server|versitygw [part of a name]
+import { execFileSync } from 'node:child_process'
 import { setTimeout as pause } from 'node:timers/promises'
 import { openObjectStore } from '../../../adapters/object-store/open.ts'
 import type { StoreServerName } from '../../stores/server.ts'
@@ -18,12 +19,13 @@ import {
 } from './refusals.ts'
 import {
   archivedEnds,
+  becomesWhole,
   createTopic,
   ran,
   Stage,
   stopped,
   until,
-  verified,
+  type Environment,
   type Place,
 } from './stage.ts'
 
@@ -36,6 +38,7 @@ const FRUITLESS_MS = 3_000
 
 const [, , storeName = 'azurite', wanted = ''] = process.argv
 const name = storeName as StoreServerName
+const isS3 = name !== 'azurite' && name !== 'fake-gcs-server'
 const stage = await Stage.open(name)
 const box = new Middlebox(Number(endpointOf(stage.server).port))
 
@@ -49,12 +52,8 @@ async function through(prefix: string, refusal: Refusal | null): Promise<Place> 
   return { store: boxed, environment: refusal?.environment ?? environment }
 }
 
-async function started(
-  data: string,
-  place: Place,
-  wrapper: readonly string[] = [],
-): Promise<BrokerProcess> {
-  const broker = await stage.broker(data, place, wrapper)
+async function started(data: string, place: Place): Promise<BrokerProcess> {
+  const broker = await stage.broker(data, place)
   await broker.start()
   return broker
 }
@@ -110,8 +109,16 @@ const complains = (broker: BrokerProcess, sentence: RegExp): Promise<void> =>
   until(() => complaints(broker).some((line) => sentence.test(line)))
 
 /** Everything up to `end` is archived. */
-const archives = (place: Place, end: number): Promise<void> =>
-  until(async () => (await archivedEnds(place, TOPIC)) === end)
+async function archives(place: Place, end: number, topic = TOPIC): Promise<void> {
+  let now = 0
+  const look = async (): Promise<boolean> => {
+    now = await archivedEnds(place, topic)
+    return now === end
+  }
+  await until(look).catch((cause: unknown) => {
+    throw new Error(`${now} of ${end} records of ${topic} are archived`, { cause })
+  })
+}
 
 /** Starts with what is wrong, uses the broker, and starts again with what is right. */
 async function mended(data: string, wrong: Place, sentence: RegExp): Promise<string> {
@@ -122,8 +129,6 @@ async function mended(data: string, wrong: Place, sentence: RegExp): Promise<str
   await complains(ill, sentence)
   await pause(FRUITLESS_MS)
   await useHot(ill, 2 * RECORDS)
-  const local = stage.localBytes(data)
-  if (local < 2 * RECORDS * VALUE.length) throw new Error(`only ${local} bytes are kept`)
   const said = onlyOne(ill, sentence)
   await stopped(ill)
   const well = await started(data, right)
@@ -131,6 +136,13 @@ async function mended(data: string, wrong: Place, sentence: RegExp): Promise<str
   await archives(right, 3 * RECORDS)
   await stopped(well)
   return `"${said}"; all is archived since it was mended`
+}
+
+/** What makes a program believe that it is an hour earlier; its timers go as they do. */
+function hourBehind(): Environment {
+  const words = ['-f', '-1h', 'printenv', 'LD_PRELOAD']
+  const library = execFileSync('faketime', words, { encoding: 'utf8' }).trim()
+  return { LD_PRELOAD: library, FAKETIME: '-1h', DONT_FAKE_MONOTONIC: '1' }
 }
 
 const scenes: Record<string, () => Promise<string>> = {
@@ -174,7 +186,7 @@ const scenes: Record<string, () => Promise<string>> = {
     await pause(FRUITLESS_MS)
     await createTopic(ill, TOPIC, TIERED)
     await useHot(ill, RECORDS)
-    await until(async () => (await archivedEnds(place, TOPIC)) === RECORDS)
+    await archives(place, RECORDS)
     const said = onlyOne(ill, sentence)
     const before = await objects(place, /\.seg$/)
     await stopped(ill)
@@ -188,13 +200,16 @@ const scenes: Record<string, () => Promise<string>> = {
 
   'a clock that is an hour behind': async () => {
     const place = stage.place('six')
-    const ill = await started('six', place, ['faketime', '-f', '-1h'])
+    const environment = { ...place.environment, ...hourBehind() }
+    const ill = await started('six', { ...place, environment })
     await createTopic(ill, TOPIC, TIERED)
     await useHot(ill, RECORDS)
-    await pause(FRUITLESS_MS)
+    const sentence = /Cannot \w+ \w+:[^"]*the clocks differ[^"]*/
+    // The SDK has learned the store's time from its answer: nobody has to mend anything.
     await archives(place, RECORDS)
+    const said = onlyOne(ill, sentence)
     await stopped(ill)
-    return `said: ${complaints(ill).join('; ')}`
+    return `"${said}"; archived by the store's clock since`
   },
 
   'a store that is gone while records come': async () => {
@@ -212,27 +227,24 @@ const scenes: Record<string, () => Promise<string>> = {
     const sentence = /[^"]*cannot be reached[^"]*/
     await complains(ill, sentence)
     await pause(FRUITLESS_MS)
-    const said = complaints(ill)
+    const said = onlyOne(ill, sentence)
     await ill.stop('SIGKILL')
     await ill.start()
     await produce(ill)
     await all
     const hot = await consume(ill, String(RECORDS))
     if (hot !== 3 * RECORDS) throw new Error(`${hot} records are hot`)
-    const local = stage.localBytes('seven')
-    if (local < 3 * RECORDS * VALUE.length) throw new Error(`only ${local} bytes are kept`)
     await box.up()
     await archives(place, 4 * RECORDS)
     const sums = producing.sums()
     const records = sums.reduce((sum, one) => sum + one.records, 0)
-    await until(async () => (await archivedEnds(place, 'steady')) === records)
+    await archives(place, records, 'steady')
     if ((await consume(ill, 'start')) !== 4 * RECORDS) throw new Error('records are lost')
     const read = await replay(ill.bootstrap, 'steady')
     if (JSON.stringify(read) !== JSON.stringify(sums)) throw new Error('another replay')
-    const { findings } = await verified(place)
+    await becomesWhole(place)
     await stopped(ill)
-    console.log(said.join('\n'))
-    return `"${sentence.exec(said[0] ?? '')?.[0] ?? ''}"; ${said.length} times; all is archived since it is back (${findings.length} findings)`
+    return `"${said}"; all is archived since it is back`
   },
 
   'a bucket that was restored elsewhere': async () => {
@@ -257,7 +269,7 @@ const scenes: Record<string, () => Promise<string>> = {
     const said = onlyOne(old, sentence)
     await archives(place, 2 * RECORDS)
     await useHot(young, 3 * RECORDS)
-    await until(async () => (await verified(place)).findings.length === 0)
+    await becomesWhole(place)
     if ((await archivedEnds(place, 'another')) > 0) throw new Error('it archives another topic')
     if (complaints(young).length > 0) throw new Error(complaints(young).join('\n'))
     await stopped(old)
@@ -268,9 +280,10 @@ const scenes: Record<string, () => Promise<string>> = {
 
 /** Why a scene cannot be played on this store; null when it can. */
 function missing(what: string): string | null {
-  if (what === 'wrong credentials' && stage.server.wrongEnvironment === undefined)
+  if (what === 'wrong credentials' && stage.server.wrongEnvironment === undefined) {
     return 'it looks at none'
-  return null
+  }
+  return what === 'a clock that is an hour behind' && !isS3 ? 'it looks at no clock' : null
 }
 
 try {
