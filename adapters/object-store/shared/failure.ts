@@ -108,6 +108,10 @@ function judge(
   if (ALTERED.has(code)) return ['retry', `the bytes were altered on their way (${code})`]
   if (GONE.has(code)) return ['retry', `its upload is gone (${code})`]
   if (BUSY.has(code)) return ['retry', `the store is busy (${code})`]
+  if (code === 'AuthorizationFailure') {
+    // What Azure says to a network that its rules keep out, and Azurite to another key.
+    return ['refused', `access denied (${code}); check the account's key and its network rules`]
+  }
   if (status === 403) {
     const grant = words.permission[action]
     return ['refused', `access denied (${told}); give the credentials ${grant}`]

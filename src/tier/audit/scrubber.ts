@@ -119,7 +119,9 @@ export class Scrubber {
       } catch (error) {
         if (!(error instanceof OperatingError)) throw error
         if (!this.#deps.isKnown(error)) {
-          this.#deps.telemetry.log('warn', 'cannot scrub', {
+          // That a store is gone for a while is for those to say who need it now.
+          const level = error.kind === 'retry' ? 'info' : 'warn'
+          this.#deps.telemetry.log(level, 'cannot scrub', {
             archive: archive.name,
             reason: error.message,
           })

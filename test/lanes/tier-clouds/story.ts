@@ -1,5 +1,5 @@
 // The story of a tiered topic on one store, told with real processes: a broker archives what a
-// client produces and lets go of its own copy, is killed again and again while it uploads, and still
+// client produces and lets go of its own copy, is killed again and again while it uploads, and
 // serves every acknowledged byte; then it is lost, and another is built from the bucket alone.
 //   node test/lanes/tier-clouds/story.ts azurite|fake-gcs-server|rgw|versitygw
 // STORY_MIB is how much is produced, in at least a hundred segments. Prints a line for each step.
