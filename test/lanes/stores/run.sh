@@ -4,8 +4,8 @@
 # them, and the fetch adapters run inside of workerd against them. What is missing is installed;
 # what cannot be is a failure.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/../lane.sh"
 CHECK_SECONDS=${CHECK_SECONDS:-400}
+source "$(dirname "${BASH_SOURCE[0]}")/../lane.sh"
 source "$root/test/lanes/support/stores.sh"
 
 contract() {

@@ -4,14 +4,14 @@
 # STORY_MIB says how much is produced, 96 MiB if absent; 5120 is the full form. STORY_STORES and PARTS
 # choose among stores, and between story and trouble. What no time is left for is skipped.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/../lane.sh"
-source "$root/test/lanes/support/stores.sh"
 export STORY_MIB=${STORY_MIB:-96}
 PARTS=${PARTS:-story trouble}
 # What does not depend on the size, and a second for each 3 MiB.
 story_s=$((60 + STORY_MIB / 3))
 trouble_s=200
 CHECK_SECONDS=${CHECK_SECONDS:-$((2 * (story_s > trouble_s ? story_s : trouble_s)))}
+source "$(dirname "${BASH_SOURCE[0]}")/../lane.sh"
+source "$root/test/lanes/support/stores.sh"
 
 tell() {
   cd "$root"

@@ -93,8 +93,13 @@ export class Stage {
     this.directory = fs.mkdtempSync(join(tmpdir(), 'stratalog-clouds-'))
   }
 
+  /** Also ended, with all that runs on it, when this process is told to end. */
   static async open(name: StoreServerName): Promise<Stage> {
-    return new Stage(name, await startStoreServer(name))
+    const stage = new Stage(name, await startStoreServer(name))
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => void stage.close().finally(() => process.exit(1)))
+    }
+    return stage
   }
 
   /** The bucket, or a prefix of it, by whom it lets in. */
