@@ -18,10 +18,13 @@ export type OperatingErrorKind =
 export class OperatingError extends Error {
   override name = 'OperatingError'
   readonly kind: OperatingErrorKind
+  /** What is wrong without whom it befell: the same for all who meet the same trouble. */
+  readonly gist: string
 
-  constructor(kind: OperatingErrorKind, message: string, cause?: unknown) {
+  constructor(kind: OperatingErrorKind, message: string, cause?: unknown, gist: string = message) {
     super(message, cause === undefined ? undefined : { cause })
     this.kind = kind
+    this.gist = gist
   }
 }
 

@@ -27,13 +27,15 @@ import { expiredTo } from './upload/expiry.ts'
 import type { Site } from './site.ts'
 import type { PartitionArchive, ArchiveOwner } from './upload/partition-archive.ts'
 import { Uploader, endOf, type Uploaded } from './upload/uploader.ts'
-import type { TierParts } from './tier-parts.ts'
+import type { TierParts, TierStore } from './tier-parts.ts'
 
 /** Work on one store of a partition that is done, and fails, apart from that on the others. */
 export interface Chore {
   readonly tier: PartitionTier
-  /** Where it works, for the log. */
-  readonly store: string
+  /** Where it works. */
+  readonly at: TierStore
+  /** Whether nothing there would tell yet that the bucket has become another's. */
+  readonly isUnwritten: boolean
   /** Whether it is the store with the original. */
   readonly isOriginal: boolean
   /** Whether its step has something to do; `limit` bounds what may be archived. */
@@ -81,10 +83,14 @@ export class PartitionTier {
     )
     this.#aborted = new AbortedLists(parts.crypto, this.#reader)
     const home = (): Site => this.#home
+    const manifest = (): Manifest | null => this.manifest
     this.#main = {
       tier: this,
-      get store(): string {
-        return home().at.name
+      get at(): TierStore {
+        return home().at
+      },
+      get isUnwritten(): boolean {
+        return (manifest()?.sequence ?? 0) === 0
       },
       isOriginal: true,
       hasWork: (limit) => this.hasWork(limit),
@@ -176,13 +182,24 @@ export class PartitionTier {
 
   /** What there is to be looked over: the original and its copies. */
   get scrubbed(): readonly ScrubbedArchive[] {
-    return [this, ...this.#sites.mirrors()]
+    const original = this.#home.at.claimed ? [this] : []
+    return [...original, ...this.#sites.mirrors().filter(({ site }) => site.at.claimed)]
   }
 
   #choreOf(of: Mirror | Sweep, hasWork: Chore['hasWork'], step: () => Promise<Uploaded>): Chore {
     const known = this.#chores.get(of)
     if (known !== undefined) return known
-    const chore = { tier: this, store: of.site.at.name, isOriginal: false, hasWork, step }
+    const { at, archive } = of.site
+    const chore = {
+      tier: this,
+      at,
+      get isUnwritten(): boolean {
+        return (archive.manifest?.sequence ?? 0) === 0
+      },
+      isOriginal: false,
+      hasWork,
+      step,
+    }
     this.#chores.set(of, chore)
     return chore
   }

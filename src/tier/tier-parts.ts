@@ -18,6 +18,8 @@ export interface TierStore {
   readonly health: StoreHealth
   /** Whether the bucket is known to be ours. */
   readonly claimed: boolean
+  /** Whether the bucket is still ours, by asking it. */
+  confirm(): Promise<boolean>
   /** The store as it is used for one topic. */
   storeOf(topicId: string): ObjectStore
 }

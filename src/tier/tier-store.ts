@@ -1,7 +1,9 @@
 // One of the stores of a broker, as its tier uses it: with counting and repeating before it, known
 // to answer or not, and ours or not yet. Nothing is written to a bucket before it is known to be
 // ours; that is tried again and again, and the log says once what is wrong.
-import { asError } from '../base/errors.ts'
+//
+//   unclaimed ──claim──▶ ours ──restored elsewhere, or given to another cluster──▶ unclaimed
+import { OperatingError, asError } from '../base/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
@@ -30,6 +32,8 @@ export interface ClaimedStoreDeps {
    * `refused` with a sentence when it is not.
    */
   claim(store: ObjectStore, name: string): Promise<void>
+  /** Throws `refused` with a sentence when a bucket that was claimed is not ours any more. */
+  confirm(store: ObjectStore): Promise<void>
   background(name: string, work: Promise<void>): void
 }
 
@@ -74,6 +78,7 @@ export class ClaimedStore implements TierStore {
     if (this.#claimed || this.#claiming !== null || troubles.isResting(this)) return
     this.#claiming = this.#deps.claim(this.store, this.name).then(
       () => {
+        this.#claiming = null
         this.#claimed = true
         troubles.end(this)
       },
@@ -83,6 +88,23 @@ export class ClaimedStore implements TierStore {
       },
     )
     this.#deps.background('claim the object store', this.#claiming)
+  }
+
+  /**
+   * Whether the bucket is still ours; to be asked before anything that another life of the cluster
+   * would suffer from. If it is not, nothing more is archived there and the log has said why; it is
+   * claimed again with growing pauses. Throws what the store says when that cannot be told.
+   */
+  async confirm(): Promise<boolean> {
+    if (!this.#claimed) return false
+    try {
+      await this.#deps.confirm(this.store)
+    } catch (error) {
+      if (!(error instanceof OperatingError) || error.kind !== 'refused') throw error
+      this.#claimed = false
+      this.#deps.troubles.add(this, error, { store: this.name })
+    }
+    return this.#claimed
   }
 
   /** Closes the store; resolves when nothing runs any more. */

@@ -2,7 +2,7 @@
 // partition with something to archive. Partitions, and the stores of one, are worked on side by
 // side, one step each, and what fails is left alone for a while, longer each time. Trouble with a
 // store never reaches producers: they go on, local bytes stay, and the log says once what is wrong.
-import { asError } from '../base/errors.ts'
+import { OperatingError, asError } from '../base/errors.ts'
 import { MiB, type Offset } from '../base/units.ts'
 import { Semaphore } from '../flow/semaphore.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
@@ -12,6 +12,7 @@ import type { Disk } from '../ports/disk.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
 import type { Counter, Telemetry } from '../ports/telemetry.ts'
 import type { BlockCache } from './cache/blocks.ts'
+import { Complaints } from './complaints.ts'
 import { PartitionTier, type Chore } from './partition-tier.ts'
 import { Blocks } from './read/blocks.ts'
 import { PageCache } from './read/pages.ts'
@@ -36,6 +37,8 @@ export interface TierDeps {
    * `refused` with a sentence when it is not.
    */
   claim(store: ObjectStore, name: string): Promise<void>
+  /** Throws `refused` with a sentence when a bucket that was claimed is not ours any more. */
+  confirm(store: ObjectStore): Promise<void>
   /** How often the cluster has been restored; null before that is known. */
   generation(): number | null
   /** Watches over work that nobody waits for. */
@@ -74,6 +77,8 @@ export class Tier {
   readonly #parts: TierParts
   readonly #stores: readonly ClaimedStore[]
   readonly #troubles: Troubles
+  /** What is wrong, for whoever else works on the buckets as well. */
+  readonly complaints: Complaints
   readonly #working = new Map<Chore, Promise<void>>()
   readonly #uploadedSegments: Counter
   readonly #uploadedBytes: Counter
@@ -87,12 +92,15 @@ export class Tier {
     const { disk, clock, crypto, cache, telemetry } = deps
     const random = (): number => crypto.random()
     const metrics = new StoreMetrics(telemetry)
-    this.#troubles = new Troubles({ clock, telemetry, random })
+    this.complaints = new Complaints(telemetry)
+    const { complaints } = this
+    this.#troubles = new Troubles({ clock, telemetry, complaints, random })
     const { background } = deps
     const claim = (store: ObjectStore, name: string): Promise<void> => deps.claim(store, name)
+    const confirm = (store: ObjectStore): Promise<void> => deps.confirm(store)
     const storeDeps = { clock, telemetry, metrics, troubles: this.#troubles, random }
     this.#stores = deps.stores.map(
-      (one) => new ClaimedStore({ ...storeDeps, claim, background }, one),
+      (one) => new ClaimedStore({ ...storeDeps, claim, confirm, background }, one),
     )
     const lane = new Semaphore({
       unitsMax: options.readBytesMax,
@@ -179,6 +187,9 @@ export class Tier {
   }
 
   #lookAtAll(wallMs: number): void {
+    for (const chore of this.#troubles.of()) {
+      if ('tier' in chore && (chore as Chore).tier.log.closed) this.#troubles.end(chore)
+    }
     for (const partition of this.#partitions()) {
       const { tier } = partition
       rollQuiet(tier.log, wallMs)
@@ -192,7 +203,7 @@ export class Tier {
 
   #work(chore: Chore, partition: TieredPartition): void {
     const work = this.#steps(chore, partition)
-      .catch((error: unknown) => this.#failed(chore, asError(error)))
+      .catch((error: unknown) => this.#ended(chore, asError(error)))
       .finally(() => this.#working.delete(chore))
     this.#working.set(chore, work)
     this.#deps.background('archive', work)
@@ -200,6 +211,8 @@ export class Tier {
 
   async #steps(chore: Chore, { limit }: TieredPartition): Promise<void> {
     const { tier } = chore
+    // Nothing in the bucket would tell of a new life before the first manifest of a partition.
+    if (chore.isUnwritten && !(await chore.at.confirm())) return
     do {
       const before = tier.manifest
       const { segments, bytes } = await chore.step(limit())
@@ -207,12 +220,17 @@ export class Tier {
         this.#uploadedSegments.value += segments
         this.#uploadedBytes.value += bytes
       }
-      if (this.#troubles.end(chore)) {
-        this.#deps.telemetry.log('info', 'archiving goes on', choreFields(chore))
-      }
+      this.#troubles.end(chore)
       // What a step has not changed the next one would not either: it is for the next look.
       if (segments === 0 && tier.manifest === before) return
     } while (!this.#closed && !tier.log.closed && chore.hasWork(limit()))
+  }
+
+  /** A newer leader is one of this cluster, or of one that was restored from the bucket. */
+  async #ended(chore: Chore, error: Error): Promise<void> {
+    const isFenced = error instanceof OperatingError && error.kind === 'fenced'
+    const isOurs = !isFenced || (await chore.at.confirm().catch(() => true))
+    if (isOurs) this.#failed(chore, error)
   }
 
   #failed(chore: Chore, error: Error): void {
@@ -238,10 +256,10 @@ export class Tier {
   }
 }
 
-const choreFields = ({ tier: { owner }, store }: Chore): Record<string, unknown> => ({
+const choreFields = ({ tier: { owner }, at }: Chore): Record<string, unknown> => ({
   topic: owner.topicName,
   partition: owner.partition,
-  store,
+  store: at.name,
 })
 
 function mirrorMetrics(telemetry: Telemetry): MirrorMetrics {

@@ -1,9 +1,9 @@
-// What has failed lately and is left alone for a while, longer each time. The log says once what is
-// wrong, and again when it becomes something else.
-import { OperatingError } from '../base/errors.ts'
+// What has failed lately and is left alone for a while, longer each time. What is wrong the log
+// hears of once.
 import { backoffMs } from '../flow/backoff.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Counter, Telemetry } from '../ports/telemetry.ts'
+import type { Complaints } from './complaints.ts'
 
 const BACKOFF = { firstMs: 1_000, waitMsMax: 60_000 }
 
@@ -18,6 +18,7 @@ interface Trouble {
 export interface TroublesDeps {
   readonly clock: Clock
   readonly telemetry: Telemetry
+  readonly complaints: Complaints
   random(): number
 }
 
@@ -46,19 +47,15 @@ export class Troubles {
     return (this.#troubles.get(who)?.untilMs ?? -Infinity) > this.#deps.clock.monotonicMs()
   }
 
-  /** Counts a failure, says what is wrong once a sentence, and how long to leave it alone. */
+  /** Counts a failure, says what is wrong, and how long to leave it alone. */
   add(who: object, error: Error, fields: Readonly<Record<string, unknown>>): void {
     if (this.#closed) return
-    const { clock, telemetry } = this.#deps
-    const before = this.#troubles.get(who)
+    const { clock, complaints } = this.#deps
     this.#failures.value++
-    const failures = (before?.failures ?? 0) + 1
+    const failures = (this.#troubles.get(who)?.failures ?? 0) + 1
     const waitMs = BACKOFF.firstMs + backoffMs(failures, BACKOFF, () => this.#deps.random())
+    complaints.of(who, error, fields)
     const { message } = error
-    if (before?.message !== message) {
-      const passing = error instanceof OperatingError && error.kind === 'retry'
-      telemetry.log(passing ? 'warn' : 'error', 'cannot archive', { ...fields, reason: message })
-    }
     this.#troubles.set(who, { failures, untilMs: clock.monotonicMs() + waitMs, message })
   }
 
@@ -67,9 +64,10 @@ export class Troubles {
     return this.#troubles.get(who)?.message ?? null
   }
 
-  /** Whether `who` was in trouble, which is over. */
-  end(who: object): boolean {
-    return this.#troubles.delete(who)
+  /** `who` has succeeded, or is gone. */
+  end(who: object): void {
+    this.#troubles.delete(who)
+    this.#deps.complaints.over(who)
   }
 
   /** Hears of nothing more. */

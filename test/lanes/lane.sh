@@ -53,7 +53,7 @@ check() {
   fi
 }
 
-# A program that prints `ok NAME` and `FAIL NAME` itself, one line for each of its own checks.
+# A program that prints `ok NAME`, `FAIL NAME` and `skip NAME` itself, a line for each of its checks.
 check_program() {
   local name=$1 code=0
   shift
@@ -64,6 +64,7 @@ check_program() {
   bad=$(grep -c '^FAIL ' "$WORK/check.out" || true)
   passed=$((passed + good))
   failed=$((failed + bad))
+  skipped=$((skipped + $(grep -c '^skip ' "$WORK/check.out" || true)))
   if [ "$bad" = 0 ] && { [ "$code" != 0 ] || [ "$good" = 0 ]; }; then
     failed=$((failed + 1))
     echo "FAIL  $name (exit $code)"

@@ -143,7 +143,7 @@ export class Bed {
     const limit = this.harness.at(0).nextOffset
     for (const chore of this.tier.chores()) {
       if (!chore.hasWork(limit)) continue
-      const { store } = chore
+      const { name: store } = chore.at
       await this.run(chore.step(limit)).catch((error: unknown) => failures.set(store, error))
     }
     return failures

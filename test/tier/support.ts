@@ -79,6 +79,7 @@ export const testStore = (name: string, store: ObjectStore): TierStore => ({
   name,
   health: new StoreHealth(),
   claimed: true,
+  confirm: () => Promise.resolve(true),
   storeOf: () => store,
 })
 

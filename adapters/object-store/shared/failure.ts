@@ -86,7 +86,7 @@ export function storeError(
   if (error instanceof OperatingError || error instanceof AssertionError) return error
   const answer = error instanceof AnswerError ? error : new AnswerError(unanswered(error), error)
   const [kind, why] = judge(words, action, answer)
-  return new OperatingError(kind, `Cannot ${doing(words, action, key)}: ${why}`, error)
+  return new OperatingError(kind, `Cannot ${doing(words, action, key)}: ${why}`, error, why)
 }
 
 function judge(
@@ -108,11 +108,16 @@ function judge(
   if (ALTERED.has(code)) return ['retry', `the bytes were altered on their way (${code})`]
   if (GONE.has(code)) return ['retry', `its upload is gone (${code})`]
   if (BUSY.has(code)) return ['retry', `the store is busy (${code})`]
+  if (code === 'AuthorizationFailure') {
+    // What Azure says to a network that its rules keep out, and Azurite to another key.
+    return ['refused', `access denied (${code}); check the account's key and its network rules`]
+  }
   if (status === 403) {
     const grant = words.permission[action]
     return ['refused', `access denied (${told}); give the credentials ${grant}`]
   }
-  if (status === 0) return ['retry', `the store cannot be reached (${told})`]
+  if (status === 0)
+    return ['retry', `the store cannot be reached (${told}); check its endpoint and the way to it`]
   const isBusy = status === 408 || status === 409 || status === 425 || status === 429
   if (isBusy || status >= 500) return ['retry', `the store is busy (${told})`]
   return ['refused', `the store refuses it (${told}); check the ${words.bucket} and its endpoint`]

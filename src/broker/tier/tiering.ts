@@ -13,6 +13,7 @@ import { Rounds } from '../../log/retention/rounds.ts'
 import type { Disk } from '../../ports/disk.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
 import { Scrubber } from '../../tier/audit/scrubber.ts'
+import { CLUSTER_KEY } from '../../tier/keys.ts'
 import { RemovedTopics } from '../../tier/bucket/removed-topics.ts'
 import {
   checkOwner,
@@ -37,7 +38,10 @@ const LIFE_FILE = 'store-life'
 const LIFE_BYTES_MAX = 64
 
 /** The ports of a broker that its tier uses. */
-export type TieringPorts = Omit<TierDeps, 'background' | 'cache' | 'claim' | 'generation'>
+export type TieringPorts = Omit<
+  TierDeps,
+  'background' | 'cache' | 'claim' | 'confirm' | 'generation'
+>
 
 /** What a snapshot of the cluster is made of. */
 export interface SnapshotSources {
@@ -57,6 +61,8 @@ export class Tiering {
   #scrubber: Scrubber | null = null
   #rounds: Rounds | null = null
   #life: Life | null = null
+  /** Stores in which archives of deleted topics are looked for. */
+  readonly #removing = new Set<string>()
   #claiming: Promise<unknown> = Promise.resolve()
   /** SHA-256 of what the newest snapshot was made of, as text, by store. */
   readonly #last = new Map<string, string>()
@@ -84,6 +90,7 @@ export class Tiering {
         background,
         cache,
         claim: (store, name) => this.#claimInTurn(store, name),
+        confirm: (store) => this.#confirm(store),
         generation: () => this.#life?.generation ?? null,
       },
       {
@@ -94,9 +101,10 @@ export class Tiering {
       },
     )
     this.#removed = new Map(
-      this.tier.stores.map(({ name, store }) => {
-        const deps = { store, clock, telemetry, background }
-        return [name, new RemovedTopics(deps, values.tierGraceMs)]
+      this.tier.stores.map((one) => {
+        const isOurs = (): Promise<boolean> => one.confirm()
+        const deps = { store: one.store, clock, telemetry, background, isOurs }
+        return [one.name, new RemovedTopics(deps, values.tierGraceMs)]
       }),
     )
   }
@@ -125,7 +133,7 @@ export class Tiering {
         background: (name, work) => this.#background(name, work),
       },
       async () => {
-        await this.#snapshot(sources)
+        await this.#tryToSnapshot(sources)
         return false
       },
     )
@@ -144,6 +152,7 @@ export class Tiering {
         clock,
         telemetry,
         background,
+        isKnown: (error) => this.tier.complaints.isTold(error),
         archives: () =>
           Array.from(tieredPartitions(partitions)).flatMap(({ tier }) => tier.scrubbed),
       },
@@ -179,7 +188,34 @@ export class Tiering {
     const isNew = owner.life !== this.#life?.life
     this.#life = { life: owner.life, generation: owner.generation }
     if (isNew) await saveLife(disk, this.#life)
+    if (this.#removing.has(name)) return
+    this.#removing.add(name)
     this.#removed.get(name)?.start(this.#settings.broker.tierCheckMs)
+  }
+
+  /** Throws `refused` when somebody else has the bucket by now. */
+  async #confirm(store: ObjectStore): Promise<void> {
+    const { url } = store.traits
+    const owner = await readOwner(store)
+    if (owner === null) {
+      throw new OperatingError(
+        'refused',
+        `Cannot archive to ${url}: its ${CLUSTER_KEY} is gone; it is made anew`,
+      )
+    }
+    checkOwner(url, owner, this.#own)
+  }
+
+  /** What stands in the way does so for partitions as well, and is told once for all of them. */
+  async #tryToSnapshot(sources: SnapshotSources): Promise<void> {
+    const { complaints } = this.tier
+    try {
+      await this.#snapshot(sources)
+      complaints.over(this)
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error
+      if (error.kind !== 'closed') complaints.of(this, error, { snapshot: true })
+    }
   }
 
   get #own(): OwnLife {
@@ -199,14 +235,11 @@ export class Tiering {
     const snapshot = { clusterId: this.#clusterId, metadata, groups: state }
     const digest = fingerprint(crypto, snapshot)
     const failures: unknown[] = []
-    for (const { name, store } of ready) {
+    for (const one of ready) {
+      const { name, store } = one
       if (digest === this.#last.get(name)) continue
       try {
-        const owner = await readOwner(store)
-        if (owner === null) {
-          throw new OperatingError('absent', `${store.traits.url} has lost its cluster.json`)
-        }
-        checkOwner(store.traits.url, owner, this.#own)
+        if (!(await one.confirm())) continue
         await putSnapshot(store, crypto, { ...snapshot, madeMs: clock.wallMs() })
         this.#last.set(name, digest)
       } catch (error) {

@@ -41,6 +41,8 @@ export interface ScrubberDeps {
   /** Archives of this broker; asked once a round. */
   archives(): Iterable<ScrubbedArchive>
   background(name: string, work: Promise<void>): void
+  /** Whether the log has been told of the same trouble. */
+  isKnown(error: OperatingError): boolean
 }
 
 /** How fast a scrubber goes. */
@@ -118,10 +120,15 @@ export class Scrubber {
         await this.#scrub(archive, found)
       } catch (error) {
         if (!(error instanceof OperatingError)) throw error
-        this.#deps.telemetry.log('warn', 'cannot scrub', {
-          archive: archive.name,
-          reason: error.message,
-        })
+        if (!this.#deps.isKnown(error)) {
+          // That a store is gone for a while is for those to say who need it now.
+          const level = error.kind === 'retry' ? 'info' : 'warn'
+          this.#deps.telemetry.log(level, 'cannot scrub', {
+            archive: archive.name,
+            reason: error.message,
+          })
+        }
+        if (error.kind === 'retry') return
       }
     }
     this.#found = found

@@ -15,9 +15,13 @@ export interface RemovedTopicsDeps {
   readonly clock: Clock
   readonly telemetry: Pick<Telemetry, 'log'>
   background(name: string, work: Promise<void>): void
+  /** Whether the bucket is still ours: in another life of the cluster the topic may be there. */
+  isOurs(): Promise<boolean>
 }
 
 const KEYS_AT_ONCE = 1_000
+/** Longest pause after rounds that failed. */
+const PAUSE_MS_MAX = 60_000
 
 /** A topic whose objects go. */
 interface Removal {
@@ -38,6 +42,8 @@ export class RemovedTopics {
   #cancel: Cancel = () => undefined
   #resumed = false
   #closed = false
+  /** Rounds that failed since one that did not. */
+  #failures = 0
 
   constructor(deps: RemovedTopicsDeps, graceMs: number) {
     this.#deps = deps
@@ -55,23 +61,34 @@ export class RemovedTopics {
     this.#removals.set(topicId, { dueMs, wasEmpty: false, isMarked: false })
   }
 
-  /** Looks again and again for what is to be done, every `checkMs`; the bucket has to be ours. */
+  /**
+   * Looks again and again for what is to be done, every `checkMs` and more rarely while it fails;
+   * the bucket has to be ours.
+   */
   start(checkMs: number): void {
-    this.#cancel = this.#deps.clock.after(checkMs, () => {
+    const pauseMs = Math.min(checkMs * 2 ** Math.min(this.#failures, 30), PAUSE_MS_MAX)
+    this.#cancel = this.#deps.clock.after(Math.max(checkMs, pauseMs), () => {
       this.#running = this.#round()
-        .catch((error: unknown) => {
-          // The marker stays: it is tried again.
-          if (!(error instanceof OperatingError)) throw error
-          if (this.#closed) return
-          this.#deps.telemetry.log('warn', 'cannot remove archives of deleted topics', {
-            reason: error.message,
-          })
-        })
+        .then(() => this.#wentWell())
+        .catch((error: unknown) => this.#failed(error))
         .finally(() => {
           if (!this.#closed) this.start(checkMs)
         })
       this.#deps.background('remove archives', this.#running)
     })
+  }
+
+  #wentWell(): void {
+    if (this.#failures > 0) this.#deps.telemetry.log('info', 'archives of deleted topics go again')
+    this.#failures = 0
+  }
+
+  /** The marker stays: it is tried again. What stands in the way is told once. */
+  #failed(error: unknown): void {
+    if (!(error instanceof OperatingError)) throw error
+    if (this.#closed || this.#failures++ > 0) return
+    const reason = error.message
+    this.#deps.telemetry.log('warn', 'cannot remove archives of deleted topics', { reason })
   }
 
   /** Begins nothing more and waits for what runs. */
@@ -82,7 +99,7 @@ export class RemovedTopics {
   }
 
   async #round(): Promise<void> {
-    const { store, clock } = this.#deps
+    const { store, clock, isOurs } = this.#deps
     if (!this.#resumed) {
       for await (const { key } of listAll(store, GONE_PREFIX)) {
         const topicId = key.substring(GONE_PREFIX.length)
@@ -91,9 +108,11 @@ export class RemovedTopics {
       }
       this.#resumed = true
     }
-    for (const [topicId, removal] of [...this.#removals]) {
+    const due = [...this.#removals].filter(([, { dueMs }]) => dueMs <= clock.monotonicMs())
+    if (due.length === 0 || !(await isOurs())) return
+    for (const [topicId, removal] of due) {
       if (this.#closed) return
-      if (removal.dueMs <= clock.monotonicMs()) await this.#remove(topicId, removal)
+      await this.#remove(topicId, removal)
     }
   }
 

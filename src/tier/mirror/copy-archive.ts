@@ -83,5 +83,6 @@ const placed = (name: string, store: ObjectStore): TierStore => ({
   name,
   health: new StoreHealth(),
   claimed: true,
+  confirm: () => Promise.resolve(true),
   storeOf: () => store,
 })

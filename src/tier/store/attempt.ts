@@ -43,7 +43,8 @@ export function attemptWithin<T>(
       end(() => {
         limits.timedOut()
         const afterMs = Math.round(clock.monotonicMs() - startedMs)
-        giveUp(new OperatingError('retry', `The store has not answered within ${afterMs} ms`))
+        const message = `The store has not answered within ${afterMs} ms`
+        giveUp(new OperatingError('retry', message, undefined, 'The store does not answer'))
       })
     })
     if (signal.aborted) {

@@ -210,7 +210,7 @@ class Retrier {
       if (!(error instanceof OperatingError) || error.kind !== 'retry') throw error
       const tries = attempts === 1 ? '1 attempt' : `${attempts} attempts`
       const message = `Cannot ${call.what}: given up after ${tries}: ${error.message}`
-      throw new OperatingError('retry', message, error)
+      throw new OperatingError('retry', message, error, error.gist)
     }
   }
 }

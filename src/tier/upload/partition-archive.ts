@@ -23,7 +23,7 @@ export interface ArchiveDeps {
   readonly store: ObjectStore
   readonly crypto: Crypto
   readonly pages: PageCache
-  /** How often the cluster has been restored; never, if absent or not known. */
+  /** How often the cluster has been restored; never, if absent; null before that is known. */
   generation?(): number | null
 }
 
@@ -135,8 +135,16 @@ export class PartitionArchive {
     )
   }
 
+  /** Throws `retry` before it is known in which life of the cluster this is. */
   get #generation(): number {
-    return this.#deps.generation?.() ?? 0
+    const { generation } = this.#deps
+    const known = generation === undefined ? 0 : generation()
+    if (known !== null) return known
+    const { topicName, partition } = this.owner
+    throw new OperatingError(
+      'retry',
+      `Cannot archive ${topicName}-${partition} yet: the bucket has not said whose it is`,
+    )
   }
 
   #fence({ generation, writerEpoch }: Manifest): void {

@@ -2,8 +2,8 @@
 # The package as npm publishes it: built and packed from what is committed, installed into an empty
 # project, imported there, and started through its bin. Needs the network that npm needs.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/../lane.sh"
 CHECK_SECONDS=${CHECK_SECONDS:-300}
+source "$(dirname "${BASH_SOURCE[0]}")/../lane.sh"
 export PATH="$root/node_modules/.bin:$PATH"
 
 # A clone of its own, so that no dist is left in the tree.

@@ -23,18 +23,33 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
+/** What a broker is started with besides: flags of `start`, variables of its environment. */
+export interface BrokerWords {
+  readonly flags?: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
+}
+
 /** One broker process at a time on one directory and one port. */
 export class BrokerProcess {
   readonly bootstrap: string
   readonly #directory: string
   readonly #wrapper: readonly string[]
+  readonly #more: BrokerWords
   #child: ChildProcess | null = null
   /** What the latest process said on standard error. */
   errors = ''
+  /** Where the latest process serves HTTP: `host:port`. */
+  http = ''
 
   /** `wrapper` is a command that runs the broker, such as a tracer with its options. */
-  constructor(directory: string, port: number, wrapper: readonly string[] = []) {
+  constructor(
+    directory: string,
+    port: number,
+    wrapper: readonly string[] = [],
+    more: BrokerWords = {},
+  ) {
     this.#wrapper = wrapper
+    this.#more = more
     this.#directory = directory
     this.bootstrap = `127.0.0.1:${port}`
   }
@@ -42,9 +57,11 @@ export class BrokerProcess {
   /** Starts it and waits for its ready line. */
   async start(): Promise<void> {
     const flags = ['--data-dir', this.#directory, '--kafka', this.bootstrap]
+    const { flags: others = [], environment = {} } = this.#more
     const command = [...this.#wrapper, launcher, 'start', ...flags, '--http', '127.0.0.1:0']
-    const child = spawn(command[0] ?? launcher, command.slice(1), {
+    const child = spawn(command[0] ?? launcher, [...command.slice(1), ...others], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...environment },
     })
     this.#child = child
     this.errors = ''
@@ -54,7 +71,8 @@ export class BrokerProcess {
     let out = ''
     for await (const data of child.stdout) {
       out += String(data)
-      if (out.includes('ready ')) {
+      if (/^ready .*\n/m.test(out)) {
+        this.http = /http=(\S+)/.exec(out)?.[1] ?? ''
         child.stdout.resume()
         return
       }

@@ -15,7 +15,12 @@ import { decodeFooter } from '../../../src/log/segment/segment-format.ts'
 import type { Disk } from '../../../src/ports/disk.ts'
 import { Leader } from '../../../src/replication/leader.ts'
 import { Scrubber } from '../../../src/tier/audit/scrubber.ts'
-import { claimBucket, type BucketOwner } from '../../../src/tier/bucket/claim.ts'
+import {
+  checkOwner,
+  claimBucket,
+  readOwner,
+  type BucketOwner,
+} from '../../../src/tier/bucket/claim.ts'
 import { MemoryBlocks } from '../../../src/tier/cache/memory-blocks.ts'
 import { CacheMetrics } from '../../../src/tier/cache/cache-metrics.ts'
 import { Tier, type TieredPartition } from '../../../src/tier/tier.ts'
@@ -97,6 +102,12 @@ export class ChaosBroker implements Leading {
           const { life = null, generation = 0 } = this.#life ?? {}
           this.#life = await claimBucket(store, crypto, { clusterId: 'chaos', life, generation })
         },
+        confirm: async (store) => {
+          const { life = null, generation = 0 } = this.#life ?? {}
+          const owner = await readOwner(store)
+          if (owner === null) world.violate('no surprise', 'cluster.json is gone')
+          else checkOwner('chaos', owner, { clusterId: 'chaos', life, generation })
+        },
         generation: () => this.#life?.generation ?? null,
         background: (name, work) => this.#supervisor.watch(name, work),
       },
@@ -149,6 +160,7 @@ export class ChaosBroker implements Leading {
         clock,
         telemetry,
         background: (name, work) => this.#supervisor.watch(name, work),
+        isKnown: (error) => this.tier.complaints.isTold(error),
         archives: () =>
           Array.from(
             this.#tiered(),

@@ -108,11 +108,11 @@ export const FLAWS: readonly Flaw[] = [
   },
   {
     name: 'orphans go without a replacement of the head',
-    shape: ({ rates }) => ({
+    shape: () => ({
       ...hasty,
       upheaval: 30,
-      slowMs: 40_000,
-      rates: { ...rates, slow: 0.5, late: 1 },
+      slowMs: 25_000,
+      rates: { slow: 0.4, late: 1, mute: 0.1 },
     }),
     scrubbed: (tier) => {
       const { archive } = tier
