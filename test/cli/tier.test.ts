@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { must } from '../../src/base/assert.ts'
+import { encodeOwner } from '../../src/tier/bucket/claim.ts'
 import { services } from '../../src/cli/wiring.ts'
 import { batchOf, Lab, until } from '../broker/harness.ts'
 import { createTopic, listOffset, produce } from '../broker/requests.ts'
@@ -145,8 +146,8 @@ describe('tier mirror', () => {
   test('says what is wrong with what it is to copy from, or to', async () => {
     const other = join(folder, 'other')
     fs.mkdirSync(other)
-    const owner = JSON.stringify({ format: 1, clusterId: 'another', life: '0'.repeat(32) })
-    fs.writeFileSync(join(other, 'cluster.json'), owner)
+    const owner = { clusterId: 'another', life: '0'.repeat(32), generation: 0 }
+    fs.writeFileSync(join(other, 'cluster.json'), encodeOwner(owner))
     const toOther = await tier('mirror', '--store', url, '--to', `file://${other}`)
     expect(toOther.err).toContain('it belongs to cluster another')
     const toNowhere = await tier('mirror', '--store', url, '--to', 'file:///no/such/place')

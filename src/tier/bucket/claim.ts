@@ -4,6 +4,7 @@
 // store honours conditions at all, before anything depends on it.
 //
 //   absent ──create──▶ ours       another cluster, or another life ──▶ refused
+import { crc32c } from '../../base/crc32c.ts'
 import { OperatingError } from '../../base/errors.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
@@ -32,10 +33,17 @@ const FORMAT = 1
 export const newLife = (crypto: Crypto): string => hex(crypto.randomBytes(16))
 
 /** The bytes of the object. */
-export const encodeOwner = ({ clusterId, life, generation }: BucketOwner): Uint8Array =>
-  new TextEncoder().encode(
-    `${JSON.stringify({ format: FORMAT, clusterId, life, generation }, null, 2)}\n`,
-  )
+export function encodeOwner({ clusterId, life, generation }: BucketOwner): Uint8Array {
+  const check = checkOf({ clusterId, life, generation })
+  const fields = { format: FORMAT, clusterId, life, generation, check }
+  return new TextEncoder().encode(`${JSON.stringify(fields, null, 2)}\n`)
+}
+
+/** CRC-32C of what an owner says, in hex: a bit that was turned over on its way is noticed. */
+function checkOf({ clusterId, life, generation }: BucketOwner): string {
+  const text = `${clusterId} ${life} ${generation}`
+  return crc32c(new TextEncoder().encode(text)).toString(16).padStart(8, '0')
+}
 
 /** Reads the object. Throws `corrupt` when it is none, `refused` when it is of a newer format. */
 export function decodeOwner(url: string, bytes: Uint8Array): BucketOwner {
@@ -45,7 +53,7 @@ export function decodeOwner(url: string, bytes: Uint8Array): BucketOwner {
   } catch (cause) {
     throw new OperatingError('corrupt', `Cannot use ${url}: its ${CLUSTER_KEY} is no JSON`, cause)
   }
-  const { format, clusterId, life, generation = 0 } = value as Record<string, unknown>
+  const { format, clusterId, life, generation, check } = value as Record<string, unknown>
   if (typeof format === 'number' && format > FORMAT) {
     throw new OperatingError(
       'refused',
@@ -57,6 +65,9 @@ export function decodeOwner(url: string, bytes: Uint8Array): BucketOwner {
     typeof clusterId === 'string' && typeof life === 'string' && typeof generation === 'number'
   if (!isWhole) {
     throw new OperatingError('corrupt', `Cannot use ${url}: its ${CLUSTER_KEY} lacks a field`)
+  }
+  if (check !== checkOf({ clusterId, life, generation })) {
+    throw new OperatingError('corrupt', `Cannot use ${url}: its ${CLUSTER_KEY} fails its check`)
   }
   return { clusterId, life, generation }
 }
