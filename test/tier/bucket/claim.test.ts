@@ -1,5 +1,5 @@
-// Whose a bucket is: the first to come, in the life that it then has, and nobody else's; a later life
-// takes over what an earlier one has left.
+// Whose a bucket is: the first to come, in the life that it then has, and nobody else's; a later
+// life takes over what an earlier one has left.
 import { describe, expect, it } from 'vitest'
 import { openMemoryStore } from '../../../adapters/object-store/memory.ts'
 import { asError } from '../../../src/base/errors.ts'
