@@ -76,6 +76,7 @@ export class PartitionTier {
         store: this.#sites.reading,
         blocks: parts.blocks,
         pages: parts.pages,
+        ...(parts.pace === undefined ? {} : { pace: parts.pace }),
         manifest: () => this.#manifest(),
         refresh: () => this.#refresh(),
       },
@@ -205,8 +206,7 @@ export class PartitionTier {
   }
 
   #uploaderTo({ store, archive }: Site): Uploader {
-    const { disk, crypto, slots, memory } = this.#parts
-    return new Uploader({ disk, crypto, store, slots, memory }, this.log, archive)
+    return new Uploader({ ...this.#parts, store }, this.log, archive)
   }
 
   /** Whether `step` has something to do. */
@@ -241,7 +241,9 @@ export class PartitionTier {
     await garbage.collect(archive)
     await this.#sites.repair.run([this.#home, ...this.#sites.mirrors().map(({ site }) => site)])
     await garbage.trim(archive, this.log.logStart)
-    const uploaded = await this.#uploader.step(limit)
+    const uploader = this.#uploader
+    const uploaded = await uploader.step(limit)
+    for (const gone of uploader.takeTrimmed()) await garbage.addTrimmed(gone)
     if (uploaded.segments === 0 && this.#uploader.mergeable) {
       garbage.addEntries(await this.#uploader.mergeOnce())
     }

@@ -1,5 +1,6 @@
 // What the archives of all partitions of a broker share: the stores, the lanes that bound how much
 // is on its way, and the memory for what was read.
+import type { Pace } from '../flow/pace.ts'
 import type { Semaphore } from '../flow/semaphore.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Crypto } from '../ports/crypto.ts'
@@ -46,6 +47,8 @@ export interface SiteParts {
 export interface MirrorParts extends SiteParts {
   /** Bounds the objects that are uploaded at the same time. */
   readonly slots: Semaphore
+  /** Holds up what can wait while producers do; absent where nobody produces. */
+  readonly pace?: Pace
   /** For segments on their way to a store. */
   readonly memory: PartMemory
   /** Counts what goes from one store to another. */

@@ -4,6 +4,7 @@
 // store never reaches producers: they go on, local bytes stay, and the log says once what is wrong.
 import { OperatingError, asError } from '../base/errors.ts'
 import { MiB, type Offset } from '../base/units.ts'
+import { Pace } from '../flow/pace.ts'
 import { Semaphore } from '../flow/semaphore.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { Cancel, Clock } from '../ports/clock.ts'
@@ -41,6 +42,8 @@ export interface TierDeps {
   confirm(store: ObjectStore): Promise<void>
   /** How often the cluster has been restored; null before that is known. */
   generation(): number | null
+  /** Whether producers wait for this broker: what can wait goes slower then. */
+  isBusy(): boolean
   /** Watches over work that nobody waits for. */
   background(name: string, work: Promise<void>): void
 }
@@ -106,12 +109,14 @@ export class Tier {
       unitsMax: options.readBytesMax,
       waitersMax: READERS_WAITING_MAX,
     })
+    const pace = new Pace({ clock, isBusy: () => deps.isBusy() })
     this.#parts = {
       disk,
       clock,
       crypto,
       pages: new PageCache(crypto, PAGES_BYTES_MAX),
-      blocks: new Blocks({ crypto, cache, lane }, { aheadBytesMax: options.readBytesMax }),
+      pace,
+      blocks: new Blocks({ crypto, cache, lane, pace }, { aheadBytesMax: options.readBytesMax }),
       slots: new Semaphore({ unitsMax: options.uploadsMax, waitersMax: UPLOADS_WAITING_MAX }),
       memory: new PartMemory(UPLOAD_MEMORY_KEPT),
       graceMs: options.graceMs,

@@ -170,4 +170,23 @@ describe('PartitionTier', () => {
       { producerId: 7, firstOffset: base },
     ])
   })
+
+  it('removes what the log start passes while something is on its way', async () => {
+    const bed = await Bed.fresh()
+    for (let i = 0; i < 4; i++) await bed.segment()
+    await bed.step()
+    await bed.segment()
+    const log = bed.harness.at(0)
+    const step = bed.tier.step(log.nextOffset)
+    await bed.pass(20)
+    await bed.run(log.advanceLogStart(offset(13)))
+    await bed.run(step)
+    await bed.quiesce()
+    const keys = bed.bucket().keys()
+    const bases = keys.flatMap((key) => {
+      const parsed = parseKey(key)
+      return parsed?.kind === 'segment' ? [Number(parsed.name.base)] : []
+    })
+    expect(bases).toEqual([12, 18, 24])
+  })
 })

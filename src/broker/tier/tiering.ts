@@ -36,11 +36,13 @@ import { registerCosts } from './costs.ts'
 
 const LIFE_FILE = 'store-life'
 const LIFE_BYTES_MAX = 64
+/** Who has produced within so many ms is taken for one who still does. */
+const PRODUCING_MS = 200
 
 /** The ports of a broker that its tier uses. */
 export type TieringPorts = Omit<
   TierDeps,
-  'background' | 'cache' | 'claim' | 'confirm' | 'generation'
+  'background' | 'cache' | 'claim' | 'confirm' | 'generation' | 'isBusy'
 >
 
 /** What a snapshot of the cluster is made of. */
@@ -76,6 +78,7 @@ export class Tiering {
   ) {
     const { stores, disk, clock, crypto, telemetry } = ports
     const values = settings.broker
+    const busy = producing(telemetry)
     this.#ports = ports
     this.#settings = settings
     this.#clusterId = clusterId
@@ -91,6 +94,7 @@ export class Tiering {
         cache,
         claim: (store, name) => this.#claimInTurn(store, name),
         confirm: (store) => this.#confirm(store),
+        isBusy: () => busy(clock.monotonicMs()),
         generation: () => this.#life?.generation ?? null,
       },
       {
@@ -295,6 +299,19 @@ function* knownManifests(
   partitions: Partitions,
 ): Generator<{ readonly store: string; readonly manifest: Manifest }> {
   for (const { tier } of partitions.open()) if (tier !== null) yield* tier.named()
+}
+
+/** Tells whether producers have been heard of within the last moments. */
+function producing(telemetry: TieringPorts['telemetry']): (nowMs: number) => boolean {
+  const labels = { path: 'produce' }
+  const requests = telemetry.counter('stratalog_requests_total', 'Requests by path.', labels)
+  let known = requests.value
+  let heardMs = -Infinity
+  return (nowMs) => {
+    if (requests.value !== known) heardMs = nowMs
+    known = requests.value
+    return nowMs - heardMs < PRODUCING_MS
+  }
 }
 
 /** Tells two snapshots apart. */

@@ -194,7 +194,6 @@ export class Mirror implements ScrubbedArchive {
     copied: { segments: number; bytes: number },
   ): Promise<boolean> {
     const { parts, local } = this.#deps
-    const { crypto, slots, memory } = parts
     const missing = missingOf(entries, (entry) => {
       const key = entryKey(this.site.owner, entry)
       return known.has(key) || this.#pending.has(key)
@@ -211,7 +210,7 @@ export class Mirror implements ScrubbedArchive {
       }
     })()
     const original = this.#deps.original()
-    const deps = { store: this.site.store, crypto, slots, memory, local }
+    const deps = { ...parts, store: this.site.store, local }
     await eachAtOnce(bounded, AT_ONCE, async (entry) => {
       const key = entryKey(this.site.owner, entry)
       // Before it is looked for: what is pending is no orphan.

@@ -6,9 +6,10 @@
 // longer is ended.
 import { assert, must } from '../../base/assert.ts'
 import { OperatingError } from '../../base/errors.ts'
+import type { Pace } from '../../flow/pace.ts'
 import type { Semaphore } from '../../flow/semaphore.ts'
 import type { Crypto } from '../../ports/crypto.ts'
-import type { ObjectStore } from '../../ports/object-store.ts'
+import type { ObjectBytes, ObjectStore } from '../../ports/object-store.ts'
 import { blockKey, type BlockCache as WholeCache } from '../cache/blocks.ts'
 import type { ArchiveIdentity } from '../keys.ts'
 import { BLOCK_BYTES, BLOCK_HASH_BYTES } from '../manifest/block-table.ts'
@@ -24,6 +25,8 @@ export interface BlockDeps {
   readonly cache: BlockCache | null
   /** Bounds how many bytes are on their way from the store at the same time. */
   readonly lane: Semaphore
+  /** Holds requests up while producers wait; none does, if absent. */
+  readonly pace?: Pace
 }
 
 /** An archived segment and where it lies. */
@@ -332,7 +335,7 @@ export class Blocks {
     const range = { from: from * BLOCK_BYTES, to: Math.min(to * BLOCK_BYTES, entry.dataLength) }
     const release = await this.#deps.lane.acquire(range.to - range.from, signal)
     try {
-      const found = await store.get(key, { range, signal })
+      const found = await this.#paced(store, key, range, signal)
       if (found === null) throw new OperatingError('absent', `Cannot read ${key}: it is gone`)
       const length = range.to - range.from
       if (found.bytes.length === length) return found.bytes
@@ -346,6 +349,32 @@ export class Blocks {
       throw new OperatingError('corrupt', `Cannot use ${key}: it is shorter than was archived`)
     } finally {
       release()
+    }
+  }
+
+  /** Bytes of an object, in small pieces while producers wait. */
+  async #paced(
+    store: ObjectStore,
+    key: string,
+    range: { readonly from: number; readonly to: number },
+    signal: AbortSignal,
+  ): Promise<ObjectBytes | null> {
+    const { pace } = this.#deps
+    const get = (from: number, to: number): Promise<ObjectBytes | null> =>
+      store.get(key, { range: { from, to }, signal })
+    const length = range.to - range.from
+    await pace?.turn(signal)
+    if (pace?.isBusy !== true || length <= BLOCK_BYTES) return get(range.from, range.to)
+    const bytes = new Uint8Array(length)
+    for (let from = range.from; ; from += BLOCK_BYTES) {
+      const to = Math.min(from + BLOCK_BYTES, range.to)
+      const found = await get(from, to)
+      if (found === null) return null
+      bytes.set(found.bytes, from - range.from)
+      const isCut = found.bytes.length < to - from
+      const end = from - range.from + found.bytes.length
+      if (isCut || to === range.to) return { ...found, bytes: bytes.subarray(0, end) }
+      await pace.turn(signal)
     }
   }
 

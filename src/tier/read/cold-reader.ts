@@ -3,6 +3,7 @@
 // comes next is read ahead, twice as much each time, across the borders of segments.
 import { assert } from '../../base/assert.ts'
 import { OperatingError } from '../../base/errors.ts'
+import type { Pace } from '../../flow/pace.ts'
 import type { Offset } from '../../base/units.ts'
 import type { LogRead, ReadLimits } from '../../log/cache/log-read.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
@@ -21,6 +22,8 @@ export interface ColdDeps {
   readonly store: ObjectStore
   readonly blocks: Blocks
   readonly pages: PageCache
+  /** Holds reads up while producers wait; none does, if absent. */
+  readonly pace?: Pace
   /** The manifest as it is known; asked anew where it does not name what is wanted. */
   manifest(): Promise<Manifest>
   refresh(): Promise<Manifest>
@@ -55,6 +58,7 @@ export class ColdReader {
    */
   async read(from: Offset, limits: ColdLimits): Promise<LogRead> {
     let at = from
+    await this.#deps.pace?.turn(limits.signal)
     for (;;) {
       const place = await this.#place(at)
       if (place === null) return { parts: [], bytes: 0, nextOffset: at, release: nothing }

@@ -7,7 +7,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Offset } from '../../base/units.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
 import { pageKey, type ArchiveIdentity } from '../keys.ts'
-import { trimmed } from '../manifest/change.ts'
+import { trimmed, type Trimmed } from '../manifest/change.ts'
 import { entryKey, type SegmentEntry } from '../manifest/entry.ts'
 import type { Page, PageRef } from '../manifest/page.ts'
 import type { PageCache } from '../read/pages.ts'
@@ -67,9 +67,18 @@ export class Garbage {
     const manifest = await archive.load()
     const gone = trimmed(manifest, logStart)
     if (gone.pages.length + gone.entries.length === 0) return
-    const keys = [...gone.entries.map(this.#entryKey), ...(await this.#keysOf(gone.pages))]
+    const keys = await this.#keysOfAll(gone)
     await archive.change((now) => trimmed(now, logStart).manifest)
     this.add(keys)
+  }
+
+  /** Takes what another replacement of the manifest has let go of. */
+  async addTrimmed(gone: Trimmed): Promise<void> {
+    this.add(await this.#keysOfAll(gone))
+  }
+
+  async #keysOfAll({ entries, pages }: Trimmed): Promise<string[]> {
+    return [...entries.map(this.#entryKey), ...(await this.#keysOf(pages))]
   }
 
   /** Removes those whose grace is over. */

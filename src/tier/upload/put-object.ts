@@ -1,6 +1,7 @@
 // Puts a segment and makes sure of it: under a condition, from bytes that are checked while the
 // store takes them, and read back where the store has not compared them itself.
 import { OperatingError } from '../../base/errors.ts'
+import type { Pace } from '../../flow/pace.ts'
 import type { Semaphore } from '../../flow/semaphore.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { ObjectSource, ObjectStore, PutCondition } from '../../ports/object-store.ts'
@@ -14,6 +15,8 @@ export interface PutDeps {
   readonly crypto: Crypto
   /** Bounds how many objects of all partitions are on their way at the same time. */
   readonly slots: Semaphore
+  /** Holds uploads up while producers wait; none does, if absent. */
+  readonly pace?: Pace
 }
 
 /** How a segment is put. */
@@ -38,7 +41,7 @@ export async function putSegment(deps: PutDeps, put: PutSegment): Promise<void> 
   const { store, crypto, slots } = deps
   const release = await slots.acquire(1)
   // A put may end while its source is still being read, and the file has to stay open for that.
-  const source = new SharedSource(put.source ?? object)
+  const source = new SharedSource(paced(put.source ?? object, deps.pace))
   try {
     const result = await store.put(key, source, { condition: put.condition ?? { kind: 'absent' } })
     await object.complete()
@@ -48,6 +51,19 @@ export async function putSegment(deps: PutDeps, put: PutSegment): Promise<void> 
   } finally {
     await source.quiet()
     release()
+  }
+}
+
+/** `source`, read at a pace. */
+function paced(source: ObjectSource, pace: Pace | undefined): ObjectSource {
+  if (pace === undefined) return source
+  return {
+    size: source.size,
+    read: async (from, to) => {
+      await pace.turn()
+      return source.read(from, to)
+    },
+    recycle: (bytes) => source.recycle?.(bytes),
   }
 }
 

@@ -10,7 +10,7 @@ import type { PartitionLog } from '../../log/partition-log.ts'
 import type { Segment } from '../../log/segment.ts'
 import type { Disk } from '../../ports/disk.ts'
 import { segmentKey } from '../keys.ts'
-import { trimmed, withLineage, withMerged, withSegments } from '../manifest/change.ts'
+import { trimmed, withLineage, withMerged, withSegments, type Trimmed } from '../manifest/change.ts'
 import type { SegmentEntry } from '../manifest/entry.ts'
 import { archiveBase, archiveEnd, type Manifest } from '../manifest/manifest.ts'
 import type { PartMemory } from './part-memory.ts'
@@ -45,6 +45,8 @@ export class Uploader {
   readonly #archive: PartitionArchive
   /** Objects that were put, or are being put, and that the manifest does not name yet. */
   readonly #pending = new Set<string>()
+  /** What commits have let go of since it was asked for. */
+  #trimmed: Trimmed[] = []
   /** The manifest that was looked at last for what to merge, and what was found. */
   #planned: Manifest | null = null
   #merge: MergePlan | null = null
@@ -58,6 +60,11 @@ export class Uploader {
   /** Whether the object is put, or being put, and about to be named. */
   isPending(key: string): boolean {
     return this.#pending.has(key)
+  }
+
+  /** Hands over what the manifest names no more because the log start had moved on. */
+  takeTrimmed(): readonly Trimmed[] {
+    return this.#trimmed.splice(0)
   }
 
   /** Whether a look at the log alone says that there may be something to move below `limit`. */
@@ -176,8 +183,12 @@ export class Uploader {
   /** Names what has arrived in the manifest. */
   async #commit(arrived: readonly SegmentEntry[]): Promise<Manifest> {
     const last = must(arrived.at(-1), 'A last segment')
-    return this.#archive.change((manifest) => {
-      const { manifest: kept } = trimmed(manifest, this.#log.logStart)
+    let gone: Trimmed | null = null
+    const after = await this.#archive.change((manifest) => {
+      // Only what is really put lets go of anything.
+      gone = null
+      const start = trimmed(manifest, this.#log.logStart)
+      const { manifest: kept } = start
       const end = endOf(kept)
       // What the log start has passed meanwhile is an orphan.
       const named = arrived.filter((entry) => entry.end > kept.logStart)
@@ -187,8 +198,11 @@ export class Uploader {
       if (end !== null && end !== first.base) return null
       const from = archiveBase(end === null ? { ...kept, logStart: first.base } : kept)
       const lineage = this.#log.state.lineage.slice(from, last.end).entries()
+      gone = start
       return withLineage(withSegments(kept, named), lineage)
     })
+    if (gone !== null) this.#trimmed.push(gone)
+    return after
   }
 }
 

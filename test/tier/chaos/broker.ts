@@ -108,6 +108,7 @@ export class ChaosBroker implements Leading {
           if (owner === null) world.violate('no surprise', 'cluster.json is gone')
           else checkOwner('chaos', owner, { clusterId: 'chaos', life, generation })
         },
+        isBusy: () => false,
         generation: () => this.#life?.generation ?? null,
         background: (name, work) => this.#supervisor.watch(name, work),
       },
