@@ -110,7 +110,7 @@ function judge(
   if (BUSY.has(code)) return ['retry', `the store is busy (${code})`]
   if (code === 'AuthorizationFailure') {
     // What Azure says to a network that its rules keep out, and Azurite to another key.
-    return ['refused', `access denied (${code}); check the account's key and its network rules`]
+    return ['refused', `access denied (${code}); check credentials and the account's network rules`]
   }
   if (status === 403) {
     const grant = words.permission[action]
