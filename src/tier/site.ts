@@ -46,7 +46,8 @@ export class Site implements ScrubbedArchive {
       owner,
     )
     this.garbage = new Garbage({ store, pages, clock }, owner, graceMs)
-    this.#orphans = new Orphans({ store, clock, loadPage: this.loadPage, isPending }, graceMs)
+    const { archive, loadPage } = this
+    this.#orphans = new Orphans({ store, clock, archive, loadPage, isPending }, graceMs)
   }
 
   get name(): string {
@@ -97,6 +98,6 @@ export class Site implements ScrubbedArchive {
   async orphans(keys: readonly string[]): Promise<number> {
     const beforeMs = this.#parts.clock.wallMs() - UPLOAD_MS_MAX
     await this.store.dropUploads?.(partitionPrefix(this.owner), beforeMs)
-    return this.#orphans.found(this.archive, keys)
+    return this.#orphans.found(keys)
   }
 }

@@ -122,7 +122,7 @@ describe('storeError()', () => {
     [404, 'NoSuchUpload', 'retry', 'its upload is gone'],
     [503, 'SlowDown', 'retry', 'the store is busy (SlowDown)'],
     [500, '', 'retry', 'the store is busy (status 500)'],
-    [403, 'AuthorizationFailure', 'refused', 'access denied (AuthorizationFailure); check the ac'],
+    [403, 'AuthorizationFailure', 'refused', 'access denied (AuthorizationFailure); check cred'],
     [0, 'ECONNREFUSED', 'retry', 'the store cannot be reached (ECONNREFUSED)'],
     [400, 'InvalidArgument', 'refused', 'the store refuses it (InvalidArgument); check'],
   ])('tells %i %s as %s', (status, code, kind, why) => {

@@ -1,9 +1,9 @@
 // Objects that no manifest names: what an upload left that was cut short, what a merge or retention
 // had not yet removed when its process ended. One of them goes when two looks, a grace apart, have
-// found it unnamed, and only by the leader of the partition. Before it goes the manifest is
-// replaced by itself: a replacement of ours that was given up and is still on its way, and that
-// might name the object, can then no longer take effect. Objects of newer leaders are not ours to
-// judge.
+// found it unnamed, and only by the leader of the partition. Before the first look counts, and
+// before anything goes, the manifest is replaced by itself: a leader before us, or a replacement of
+// ours that was given up and is still on its way, might name the object, and can then no longer.
+// Objects of newer leaders are not ours to judge.
 import type { Clock } from '../../ports/clock.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
 import { parseKey } from '../keys.ts'
@@ -15,6 +15,7 @@ import type { PartitionArchive } from '../upload/partition-archive.ts'
 export interface OrphanDeps {
   readonly store: ObjectStore
   readonly clock: Clock
+  readonly archive: PartitionArchive
   readonly loadPage: LoadPage
   /** Whether this process is about to name the object. */
   isPending(key: string): boolean
@@ -30,6 +31,8 @@ export class Orphans {
   readonly #graceMs: number
   /** When each was first found unnamed. */
   #seen = new Map<string, number>()
+  /** Whether a replacement of ours stands in the way of everybody before us. */
+  #leads = false
 
   constructor(deps: OrphanDeps, graceMs: number) {
     this.#deps = deps
@@ -39,16 +42,20 @@ export class Orphans {
   /**
    * Takes what a look has found unnamed, and removes what has been so for long; returns how many.
    */
-  async found(archive: PartitionArchive, keys: readonly string[]): Promise<number> {
-    const { clock, store } = this.#deps
+  async found(keys: readonly string[]): Promise<number> {
+    const { archive, clock, store } = this.#deps
+    const ours = keys.filter((key) => this.#isOurs(key, archive.owner.epoch))
+    if (ours.length > 0 && !this.#leads) {
+      await archive.change((now) => now)
+      this.#leads = true
+    }
     const nowMs = clock.monotonicMs()
     const seen = new Map<string, number>()
     const due: string[] = []
-    for (const key of keys) {
-      if (!this.#isOurs(key, archive.owner.epoch)) continue
+    for (const key of ours) {
       const since = this.#seen.get(key)
       // It may have been named while the look went on, and its grace begins when that ends.
-      if (since === undefined && (await this.#isNamedNow(archive, key))) continue
+      if (since === undefined && (await this.#isNamedNow(key))) continue
       if (since !== undefined && nowMs - since >= this.#graceMs) due.push(key)
       if (seen.size < SEEN_MAX) seen.set(key, since ?? clock.monotonicMs())
     }
@@ -73,7 +80,8 @@ export class Orphans {
     return parsed.kind === 'page' || parsed.name.epoch <= epoch
   }
 
-  #isNamedNow({ manifest }: PartitionArchive, key: string): Promise<boolean> {
+  #isNamedNow(key: string): Promise<boolean> {
+    const { manifest } = this.#deps.archive
     return manifest === null ? Promise.resolve(false) : this.#isNamed(manifest, key)
   }
 

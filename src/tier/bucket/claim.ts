@@ -99,7 +99,13 @@ export async function claimBucket(
     await store.put(CLUSTER_KEY, encodeOwner(fresh), { condition })
     owner = null
   }
-  const found = owner ?? (await readOwner(store)) ?? fresh
+  const found = owner ?? (await readOwner(store))
+  if (found === null) {
+    throw new OperatingError(
+      'retry',
+      `Cannot archive to ${store.traits.url} yet: it was given ${CLUSTER_KEY} and does not have it`,
+    )
+  }
   checkOwner(store.traits.url, found, mine)
   // The object is there: a store that takes it again would let rivals overwrite each other.
   const again = await store.put(CLUSTER_KEY, encodeOwner(found), absent)

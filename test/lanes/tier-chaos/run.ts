@@ -1,13 +1,13 @@
 // Lives many partitions with an archive through faults, kills, rivals and restores, on all cores:
 // `node run.ts [LIVES] [SEED]`. Exits with 1 and the seeds when one of them breaks a promise, or
 // when something that should happen in so many lives has not happened at all.
-import { execFile } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { text } from 'node:stream/consumers'
 import { addCounts, idle, noChaosCounts, type ChaosCounts } from '../../tier/chaos/counts.ts'
 
-const run = promisify(execFile)
 const script = fileURLToPath(new URL('lives.ts', import.meta.url))
 const [wanted = 10_000, seed = 1] = process.argv.slice(2).map(Number)
 // All of them take half an hour on one core. As one lane of many it takes a share of the time that
@@ -27,8 +27,10 @@ interface Outcome {
 const outcomes = await Promise.all(
   Array.from({ length: workers }, async (_, i): Promise<Outcome> => {
     const args = [Math.ceil(wanted / workers), seed + i, workers, seconds]
-    const { stdout } = await run(process.execPath, [script, ...args.map(String)])
-    return JSON.parse(stdout) as Outcome
+    const stdio = ['ignore', 'pipe', 'inherit'] as const
+    const child = spawn(process.execPath, [script, ...args.map(String)], { stdio: [...stdio] })
+    const [printed] = await Promise.all([text(child.stdout), once(child, 'close')])
+    return JSON.parse(printed) as Outcome
   }),
 )
 const lives = outcomes.reduce((total, one) => total + one.lives, 0)

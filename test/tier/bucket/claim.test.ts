@@ -25,6 +25,16 @@ describe('claimBucket()', () => {
     expect(await claimBucket(store, crypto, MINE)).toEqual(owner)
   })
 
+  it('claims no bucket that does not have what it was given', async () => {
+    const conflict = { outcome: 'conflict' } as const
+    const put = (): Promise<typeof conflict> => Promise.resolve(conflict)
+    const claim = claimBucket(Object.assign(openMemoryStore(), { put }), crypto, MINE)
+    expect(await claim.catch(asError)).toMatchObject({
+      kind: 'retry',
+      message: expect.stringContaining('was given cluster.json and does not have it'),
+    })
+  })
+
   it('refuses a bucket of another cluster, and of a life that was begun elsewhere', async () => {
     const store = openMemoryStore()
     const owner = await claimBucket(store, crypto, MINE)

@@ -13,6 +13,10 @@ const LIVES = 22
 
 /** Seeds that once broke a promise. */
 const KEPT: readonly { readonly seed: number; readonly why: string; readonly like?: string }[] = [
+  { seed: 30077, why: 'what an old leader named meanwhile counted as unnamed since long before' },
+  { seed: 31776, why: 'what an old leader named meanwhile counted as unnamed since long before' },
+  { seed: 32389, why: 'what an old leader named meanwhile counted as unnamed since long before' },
+  { seed: 31445, why: 'a bucket was claimed that did not have what says so' },
   { seed: 1061, why: 'an entry that begins inside its object was counted whole by retention' },
   { seed: 1262, why: 'an entry that begins inside its object was counted whole by retention' },
   {
@@ -116,7 +120,7 @@ describe('The tier under chaos', () => {
   })
 })
 
-/** A seed near which each mistake comes to light, and the promise that it breaks. */
+/** A seed from which on each mistake soon comes to light, and the promise that it breaks. */
 const SHOWN: Readonly<Record<string, readonly [number, string]>> = {
   'the head is replaced before the data is put': [1, 'INV-60'],
   'local bytes go before the head names them': [1, 'INV-61'],
@@ -134,14 +138,22 @@ const SHOWN: Readonly<Record<string, readonly [number, string]>> = {
   'what is archived and here counts twice': [1, 'INV-65'],
   'archived blocks are not verified': [2, 'INV-68'],
   'what is not committed is archived': [2, 'INV-60'],
-  'where the archive starts is nothing to the log': [73, 'comes to rest'],
+  'where the archive starts is nothing to the log': [745, 'comes to rest'],
   'a restore leaves alone what has no head': [6, 'committed'],
 }
 
+/** Lives in which a mistake has to show: which one it is changes with every delay in the code. */
+const TRIES = 30
+
 describe.runIf(replayed === undefined)('A planted mistake comes to light', () => {
   test.each(FLAWS)('$name', async (flaw) => {
-    const [seed, promise] = must(SHOWN[flaw.name], 'A seed')
-    expect(await outcome(seed, flaw)).toContain(promise)
+    const [first, promise] = must(SHOWN[flaw.name], 'A seed')
+    let seed = first
+    let told = await outcome(seed, flaw)
+    while (told?.includes(promise) !== true && seed < first + TRIES) {
+      told = await outcome(++seed, flaw)
+    }
+    expect(told).toContain(promise)
     // It is the mistake that does it, and not what was drawn for it to show.
     expect(await outcome(seed, conditionsOf(flaw.name) ?? NONE)).toBeNull()
   })
