@@ -28,9 +28,10 @@ import type { Site } from './site.ts'
 import type { PartitionArchive, ArchiveOwner } from './upload/partition-archive.ts'
 import { Uploader, endOf, type Uploaded } from './upload/uploader.ts'
 import type { TierParts, TierStore } from './tier-parts.ts'
+import type { Troubled } from './troubles.ts'
 
 /** Work on one store of a partition that is done, and fails, apart from that on the others. */
-export interface Chore {
+export interface Chore extends Troubled {
   readonly tier: PartitionTier
   /** Where it works. */
   readonly at: TierStore
@@ -89,6 +90,9 @@ export class PartitionTier {
       tier: this,
       get at(): TierStore {
         return home().at
+      },
+      get isGone(): boolean {
+        return log.closed
       },
       get isUnwritten(): boolean {
         return (manifest()?.sequence ?? 0) === 0
@@ -191,9 +195,13 @@ export class PartitionTier {
     const known = this.#chores.get(of)
     if (known !== undefined) return known
     const { at, archive } = of.site
+    const { log } = this
     const chore = {
       tier: this,
       at,
+      get isGone(): boolean {
+        return log.closed
+      },
       get isUnwritten(): boolean {
         return (archive.manifest?.sequence ?? 0) === 0
       },

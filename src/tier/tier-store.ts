@@ -8,7 +8,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { ObjectStore } from '../ports/object-store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { TierStore } from './tier-parts.ts'
-import type { Troubles } from './troubles.ts'
+import type { Troubled, Troubles } from './troubles.ts'
 import { StoreHealth } from './store/failover.ts'
 import { layered, type LayeredStore } from './store/layers.ts'
 import type { MeteredStore } from './store/metered.ts'
@@ -19,6 +19,15 @@ export interface NamedStore {
   readonly name: string
   readonly store: ObjectStore
 }
+
+/** A store that is known to be ours, and used as it is. */
+export const ownStore = (name: string, store: ObjectStore): TierStore => ({
+  name,
+  health: new StoreHealth(),
+  claimed: true,
+  confirm: () => Promise.resolve(true),
+  storeOf: () => store,
+})
 
 /** What a store is used through. */
 export interface ClaimedStoreDeps {
@@ -38,7 +47,8 @@ export interface ClaimedStoreDeps {
 }
 
 /** A store that has to be ours before it is written to. */
-export class ClaimedStore implements TierStore {
+export class ClaimedStore implements TierStore, Troubled {
+  readonly isGone = false
   readonly name: string
   readonly health: StoreHealth = new StoreHealth()
   readonly #deps: ClaimedStoreDeps

@@ -192,9 +192,7 @@ export class Tier {
   }
 
   #lookAtAll(wallMs: number): void {
-    for (const chore of this.#troubles.of()) {
-      if ('tier' in chore && (chore as Chore).tier.log.closed) this.#troubles.end(chore)
-    }
+    this.#troubles.endGone()
     for (const partition of this.#partitions()) {
       const { tier } = partition
       rollQuiet(tier.log, wallMs)
@@ -239,12 +237,12 @@ export class Tier {
   }
 
   #failed(chore: Chore, error: Error): void {
-    if (this.#closed || chore.tier.log.closed) return
+    if (this.#closed || chore.isGone) return
     this.#troubles.add(chore, error, choreFields(chore))
   }
 
   #troubledPartitions(): number {
-    const troubled = new Set(this.#troubles.of())
+    const troubled = new Set<unknown>(this.#troubles.of())
     let count = 0
     for (const { tier } of this.#partitions()) {
       if (tier.chores().some((chore) => troubled.has(chore))) count++

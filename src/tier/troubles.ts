@@ -7,6 +7,12 @@ import type { Complaints } from './complaints.ts'
 
 const BACKOFF = { firstMs: 1_000, waitMsMax: 60_000 }
 
+/** Who may have troubles. */
+export interface Troubled {
+  /** Whether it is never tried again. */
+  readonly isGone: boolean
+}
+
 /** Something that has failed lately. */
 interface Trouble {
   readonly failures: number
@@ -25,7 +31,7 @@ export interface TroublesDeps {
 /** The troubles of a tier, by what has them. */
 export class Troubles {
   readonly #deps: TroublesDeps
-  readonly #troubles = new Map<object, Trouble>()
+  readonly #troubles = new Map<Troubled, Trouble>()
   readonly #failures: Counter
   #closed = false
 
@@ -38,17 +44,22 @@ export class Troubles {
   }
 
   /** What has failed and has not succeeded since. */
-  of(): IterableIterator<object> {
+  of(): IterableIterator<Troubled> {
     return this.#troubles.keys()
   }
 
+  /** Forgets those that are gone. */
+  endGone(): void {
+    for (const who of this.#troubles.keys()) if (who.isGone) this.end(who)
+  }
+
   /** Whether `who` has failed a moment ago and is to be left alone. */
-  isResting(who: object): boolean {
+  isResting(who: Troubled): boolean {
     return (this.#troubles.get(who)?.untilMs ?? -Infinity) > this.#deps.clock.monotonicMs()
   }
 
   /** Counts a failure, says what is wrong, and how long to leave it alone. */
-  add(who: object, error: Error, fields: Readonly<Record<string, unknown>>): void {
+  add(who: Troubled, error: Error, fields: Readonly<Record<string, unknown>>): void {
     if (this.#closed) return
     const { clock, complaints } = this.#deps
     this.#failures.value++
@@ -60,12 +71,12 @@ export class Troubles {
   }
 
   /** What is wrong with `who`; null when nothing is. */
-  messageOf(who: object): string | null {
+  messageOf(who: Troubled): string | null {
     return this.#troubles.get(who)?.message ?? null
   }
 
   /** `who` has succeeded, or is gone. */
-  end(who: object): void {
+  end(who: Troubled): void {
     this.#troubles.delete(who)
     this.#deps.complaints.over(who)
   }

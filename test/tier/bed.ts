@@ -10,12 +10,13 @@ import { PartitionTier } from '../../src/tier/partition-tier.ts'
 import { Blocks } from '../../src/tier/read/blocks.ts'
 import { PageCache } from '../../src/tier/read/pages.ts'
 import { PartMemory } from '../../src/tier/upload/part-memory.ts'
+import { ownStore } from '../../src/tier/tier-store.ts'
 import type { Uploaded } from '../../src/tier/upload/uploader.ts'
 import { crypto, joined, makeBatch, makeMarker, type BatchShape } from '../log/batches.ts'
 import { Harness, type Model, TINY, partition, settings } from '../log/store-harness.ts'
 import { SimBucket, type SimBucketOptions } from '../sim/object-store.ts'
 import { AllCache } from './read/archive.ts'
-import { seeded, testStore, uncounted } from './support.ts'
+import { seeded, uncounted } from './support.ts'
 
 const ARCHIVE = { localRetentionMs: -1, localRetentionBytes: 0, lagMaxMs: 1e9 }
 
@@ -208,7 +209,7 @@ async function openTier(
     slots: new Semaphore({ unitsMax: 4, waitersMax: 100 }),
     memory: new PartMemory(0),
     graceMs: GRACE_MS,
-    stores: Array.from(buckets, ([name, bucket]) => testStore(name, bucket.connect())),
+    stores: Array.from(buckets, ([name, bucket]) => ownStore(name, bucket.connect())),
     generation: () => 0,
     log: () => undefined,
     mirrored: uncounted(),

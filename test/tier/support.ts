@@ -11,9 +11,7 @@ import {
 } from '../../src/tier/manifest/block-table.ts'
 import type { SegmentEntry } from '../../src/tier/manifest/entry.ts'
 import { emptyManifest, type Manifest } from '../../src/tier/manifest/manifest.ts'
-import type { ObjectStore } from '../../src/ports/object-store.ts'
-import { StoreHealth } from '../../src/tier/store/failover.ts'
-import type { MirrorMetrics, TierStore } from '../../src/tier/tier-parts.ts'
+import type { MirrorMetrics } from '../../src/tier/tier-parts.ts'
 import { crypto as real } from '../log/batches.ts'
 import { simCrypto } from '../sim/crypto.ts'
 
@@ -73,15 +71,6 @@ export function entryAt(
     ...change,
   }
 }
-
-/** A store of a broker, claimed. */
-export const testStore = (name: string, store: ObjectStore): TierStore => ({
-  name,
-  health: new StoreHealth(),
-  claimed: true,
-  confirm: () => Promise.resolve(true),
-  storeOf: () => store,
-})
 
 /** Counters that nobody reads. */
 export const uncounted = (): MirrorMetrics => ({

@@ -3,6 +3,7 @@
 // and how many members support each protocol. All counts are kept as members change, so that a
 // thousand joins cost a thousand steps. It knows nothing of states, replies or time.
 import { assert, must } from '../../base/assert.ts'
+import { equalBytes } from '../../base/bytes.ts'
 import { ErrorCode } from '../../base/error-codes.ts'
 import type { GroupProtocol, MemberIdentity, StoredMember } from './types.ts'
 
@@ -28,12 +29,6 @@ export interface Member {
   deadlineMs: number
 }
 
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => {
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
-}
-
 /** Whether both lists name the same protocols in the same order with the same bytes. */
 export const sameProtocols = (
   a: readonly GroupProtocol[],
@@ -42,7 +37,9 @@ export const sameProtocols = (
   if (a.length !== b.length) return false
   return a.every((one, i) => {
     const other = b[i]
-    return other !== undefined && one.name === other.name && sameBytes(one.metadata, other.metadata)
+    return (
+      other !== undefined && one.name === other.name && equalBytes(one.metadata, other.metadata)
+    )
   })
 }
 

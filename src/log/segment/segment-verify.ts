@@ -2,6 +2,7 @@
 // scrubber. Batches by their CRCs and continuity; their prefixes, positions and times by rebuilding
 // the index and comparing it; counts by the footer; sections, table and footer by their CRCs. It
 // decides nothing and repairs nothing. A finding is its outcome, so a FormatError ends here.
+import { equalBytes } from '../../base/bytes.ts'
 import { FormatError } from '../../base/errors.ts'
 import { Reader } from '../../base/reader.ts'
 import { leaderEpoch } from '../../base/units.ts'
@@ -162,7 +163,7 @@ function indexFindings(
   const found = stored.entryBytes()
   for (let i = 0; i < Math.max(rebuilt.length, stored.length); i++) {
     const at = i * INDEX_ENTRY_BYTES
-    const same = equal(
+    const same = equalBytes(
       expected.subarray(at, at + INDEX_ENTRY_BYTES),
       found.subarray(at, at + INDEX_ENTRY_BYTES),
     )
@@ -190,10 +191,10 @@ async function verifyHashes(
   if (stored instanceof FormatError) return []
   const actual = await hashFile(crypto, file, footer.dataLength)
   const same = actual.blocks.every((block, i) =>
-    equal(block, stored.blocks[i] ?? new Uint8Array(0)),
+    equalBytes(block, stored.blocks[i] ?? new Uint8Array(0)),
   )
   const root = hashRoot(crypto, stored.blocks, footer.dataLength)
-  if (same && equal(root, stored.root)) return []
+  if (same && equalBytes(root, stored.root)) return []
   return [{ part: 'hashes', from: 0, to: footer.dataLength, text: 'a block fails its SHA-256' }]
 }
 
@@ -228,8 +229,4 @@ async function attempt<T>(run: () => T | Promise<T>): Promise<T | FormatError> {
     if (error instanceof FormatError) return error
     throw error
   }
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }

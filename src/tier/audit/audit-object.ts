@@ -2,6 +2,7 @@
 // CRCs, its index by building it anew, its blocks by their hashes, its trailer by making it again
 // from all that. What an upload does to a local segment is done to the object; there is one way to
 // check a segment, wherever it lies.
+import { equalBytes } from '../../base/bytes.ts'
 import { FormatError, OperatingError } from '../../base/errors.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { SegmentEntry } from '../manifest/entry.ts'
@@ -22,7 +23,7 @@ export async function auditObject(crypto: Crypto, place: SegmentPlace): Promise<
     await object.complete()
     const trailer = new Uint8Array(size - entry.dataLength)
     await source.read(entry.dataLength, trailer)
-    if (!equal(trailer, object.trailer)) return 'its trailer is not what its batches say'
+    if (!equalBytes(trailer, object.trailer)) return 'its trailer is not what its batches say'
     return difference(object, entry)
   } catch (error) {
     if (error instanceof FormatError) return error.message
@@ -35,8 +36,8 @@ export async function auditObject(crypto: Crypto, place: SegmentPlace): Promise<
 /** In what a complete object is not what `entry` tells of; null when it is. */
 export function difference(object: SegmentObject, entry: SegmentEntry): string | null {
   const found = object.entry(entry)
-  if (!equal(found.root, entry.root)) return 'its hashes are not those of the manifest'
-  if (!equal(found.blocks.bytes, entry.blocks.bytes)) {
+  if (!equalBytes(found.root, entry.root)) return 'its hashes are not those of the manifest'
+  if (!equalBytes(found.blocks.bytes, entry.blocks.bytes)) {
     return 'its blocks are not those of the manifest'
   }
   const same =
@@ -48,6 +49,3 @@ export function difference(object: SegmentObject, entry: SegmentEntry): string |
     found.end === entry.end
   return same ? null : 'its counts or times are not those of the manifest'
 }
-
-const equal = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i])

@@ -12,12 +12,13 @@ import type { Crypto } from '../../ports/crypto.ts'
 import type { Disk, DiskFile } from '../../ports/disk.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
 import { headKey } from '../keys.ts'
-import { BLOCK_BYTES, BLOCK_HASH_BYTES } from '../manifest/block-table.ts'
+import { BLOCK_BYTES } from '../manifest/block-table.ts'
 import type { SegmentEntry } from '../manifest/entry.ts'
 import { archiveEnd, archiveSize, type Manifest } from '../manifest/manifest.ts'
 import { placeKey, type SegmentPlace } from '../read/blocks.ts'
 import { locateOffset } from '../read/locate.ts'
 import { PageCache } from '../read/pages.ts'
+import { areSoundBlocks } from '../read/sound.ts'
 import { PartitionArchive, readHead, type ArchiveOwner } from '../upload/partition-archive.ts'
 import { saveCopy } from './manifest-copy.ts'
 
@@ -143,12 +144,7 @@ async function copyVerified(file: DiskFile, crypto: Crypto, place: SegmentPlace)
     const to = Math.min(from + READ_BYTES, entry.objectBytes)
     const found = await store.get(key, { range: { from, to } })
     if (found?.bytes.length !== to - from) throw damaged()
-    for (let at = from; at < Math.min(to, entry.dataLength); at += BLOCK_BYTES) {
-      const end = Math.min(at + BLOCK_BYTES, entry.dataLength)
-      const digest = await crypto.digest(found.bytes.subarray(at - from, end - from))
-      const expected = entry.blocks.hashAt(at / BLOCK_BYTES)
-      for (let i = 0; i < BLOCK_HASH_BYTES; i++) if (digest[i] !== expected[i]) throw damaged()
-    }
+    if (!(await areSoundBlocks(crypto, entry, from, found.bytes))) throw damaged()
     await file.writeBehind(from, found.bytes)
     if (to === entry.objectBytes) {
       const tail = Math.min(FOOTER_READ_BYTES, entry.objectBytes)

@@ -8,6 +8,7 @@
 //   (of a block in which none begins: as in the row before) · largest timestamp of a batch that
 //   begins in this block or before it, counted from the segment's smallest, u48
 import { assert } from '../../base/assert.ts'
+import { equalBytes } from '../../base/bytes.ts'
 import { FormatError } from '../../base/errors.ts'
 import { HASH_BLOCK_BYTES } from '../../log/segment/segment-hash.ts'
 
@@ -67,6 +68,11 @@ export class BlockTable {
   hashAt(i: number): Uint8Array {
     const at = this.#at(i)
     return this.bytes.subarray(at, at + BLOCK_HASH_BYTES)
+  }
+
+  /** Whether `sha256` is that of block `i`, as far as its bytes are kept. */
+  isHash(i: number, sha256: Uint8Array): boolean {
+    return equalBytes(this.hashAt(i), sha256.subarray(0, BLOCK_HASH_BYTES))
   }
 
   /** Position in the data of the first batch that begins in block `i`; -1 when none does. */

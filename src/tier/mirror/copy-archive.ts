@@ -2,17 +2,16 @@
 // stays, everything else is verified on its way, and the manifest comes last. The copy is marked as
 // one; it can be read, verified and restored from like the original.
 import { Semaphore } from '../../flow/semaphore.ts'
-import { leaderEpoch } from '../../base/units.ts'
+import { MiB, leaderEpoch } from '../../base/units.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import { PageCache } from '../read/pages.ts'
 import { Site } from '../site.ts'
-import { StoreHealth } from '../store/failover.ts'
-import type { MirrorParts, TierStore } from '../tier-parts.ts'
+import type { MirrorParts } from '../tier-parts.ts'
+import { ownStore } from '../tier-store.ts'
 import { PartMemory } from '../upload/part-memory.ts'
-import { MiB } from '../../base/units.ts'
 import { Mirror } from './mirror.ts'
 import { Repair } from './repair.ts'
 
@@ -59,9 +58,9 @@ export async function copyArchive(
   }
   const { topicId, partition, topicName, writerEpoch } = manifest
   const owner = { topicId, partition, topicName, epoch: leaderEpoch(writerEpoch) }
-  const original = new Site(parts, placed('from', from), owner, () => false)
+  const original = new Site(parts, ownStore('from', from), owner, () => false)
   const pending = new Set<string>()
-  const site = new Site(parts, placed('to', to), owner, (key) => pending.has(key))
+  const site = new Site(parts, ownStore('to', to), owner, (key) => pending.has(key))
   const deps = {
     parts,
     local: null,
@@ -78,11 +77,3 @@ export async function copyArchive(
   } while (!mirror.isCurrent)
   return copied
 }
-
-const placed = (name: string, store: ObjectStore): TierStore => ({
-  name,
-  health: new StoreHealth(),
-  claimed: true,
-  confirm: () => Promise.resolve(true),
-  storeOf: () => store,
-})

@@ -8,7 +8,7 @@ import type { SegmentSource } from '../../log/segment/sealed-segment.ts'
 import type { Disk, DiskFile } from '../../ports/disk.ts'
 import type { ObjectSource, PutCondition } from '../../ports/object-store.ts'
 import { auditObject, difference } from '../audit/audit-object.ts'
-import { BLOCK_BYTES, BLOCK_HASH_BYTES } from '../manifest/block-table.ts'
+import { BLOCK_BYTES } from '../manifest/block-table.ts'
 import type { SegmentEntry } from '../manifest/entry.ts'
 import { placeKey, type SegmentPlace } from '../read/blocks.ts'
 import { ObjectFile } from '../read/object-file.ts'
@@ -28,7 +28,10 @@ export interface LocalSegments {
   readonly log: PartitionLog
 }
 
-/** Copies the segment of `from`, which another store has, to `deps.store`. */
+/**
+ * Copies the segment of `from`, which another store has, to `deps.store`; what is there already is
+ * replaced if it is not what was archived.
+ */
 export async function copySegment(deps: CopyDeps, from: SegmentPlace): Promise<void> {
   const key = placeKey(from)
   const there = await deps.store.head(key)
@@ -37,9 +40,6 @@ export async function copySegment(deps: CopyDeps, from: SegmentPlace): Promise<v
   if (text === null) return
   await putFrom(deps, from, { kind: 'match', token: there.token })
 }
-
-/** Replaces an object that is not what was archived, or puts one that is missing. */
-export const repairSegment = copySegment
 
 async function putFrom(deps: CopyDeps, from: SegmentPlace, condition: PutCondition): Promise<void> {
   const file = await localFile(deps, from.entry)
@@ -112,12 +112,8 @@ class ComparedSource implements ObjectSource {
     const { blocks, dataLength } = this.#entry
     for (let at = from; at < Math.min(to, dataLength); at += BLOCK_BYTES) {
       const i = at / BLOCK_BYTES
-      const expected = blocks.hashAt(i)
-      const found = this.#object.hashOf(i)
-      for (let j = 0; j < BLOCK_HASH_BYTES; j++) {
-        if (found[j] === expected[j]) continue
-        throw new OperatingError('corrupt', `Cannot copy: block ${i} is not what was archived`)
-      }
+      if (blocks.isHash(i, this.#object.hashOf(i))) continue
+      throw new OperatingError('corrupt', `Cannot copy: block ${i} is not what was archived`)
     }
     return bytes
   }

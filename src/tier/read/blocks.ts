@@ -12,9 +12,10 @@ import type { Crypto } from '../../ports/crypto.ts'
 import type { ObjectBytes, ObjectStore } from '../../ports/object-store.ts'
 import { blockKey, type BlockCache as WholeCache } from '../cache/blocks.ts'
 import type { ArchiveIdentity } from '../keys.ts'
-import { BLOCK_BYTES, BLOCK_HASH_BYTES } from '../manifest/block-table.ts'
+import { BLOCK_BYTES } from '../manifest/block-table.ts'
 import { entryKey, type SegmentEntry } from '../manifest/entry.ts'
 import { FailoverStore } from '../store/failover.ts'
+import { isSoundBlock } from './sound.ts'
 
 /** Where blocks are kept beyond this buffer. What it gives is verified again. */
 export type BlockCache = Pick<WholeCache, 'get' | 'put' | 'putPassing'>
@@ -378,14 +379,8 @@ export class Blocks {
     }
   }
 
-  async #isSound(entry: SegmentEntry, i: number, bytes: Uint8Array): Promise<boolean> {
-    if (bytes.length !== Math.min(BLOCK_BYTES, entry.dataLength - i * BLOCK_BYTES)) return false
-    const digest = await this.#deps.crypto.digest(bytes)
-    const expected = entry.blocks.hashAt(i)
-    for (let at = 0; at < BLOCK_HASH_BYTES; at++) {
-      if (digest[at] !== expected[at]) return false
-    }
-    return true
+  #isSound(entry: SegmentEntry, i: number, bytes: Uint8Array): Promise<boolean> {
+    return isSoundBlock(this.#deps.crypto, entry, i, bytes)
   }
 }
 

@@ -19,9 +19,9 @@ import {
 import { AbortedList } from '../../log/state/aborted.ts'
 import { Lineage } from '../../log/state/lineage.ts'
 import type { Crypto } from '../../ports/crypto.ts'
-import { BLOCK_BYTES, BLOCK_HASH_BYTES } from '../manifest/block-table.ts'
 import type { SegmentEntry } from '../manifest/entry.ts'
 import { placeKey, type SegmentPlace } from '../read/blocks.ts'
+import { areSoundBlocks } from '../read/sound.ts'
 import { BatchStream } from './batch-stream.ts'
 import { SegmentObject } from './segment-object.ts'
 
@@ -117,23 +117,14 @@ async function fetchWhole(crypto: Crypto, place: SegmentPlace): Promise<Fetched>
   const found = await store.get(key)
   if (found === null) throw new OperatingError('absent', `Cannot merge ${key}: it is gone`)
   const { bytes } = found
-  const isSound = bytes.length === entry.objectBytes && (await areBlocks(crypto, entry, bytes))
+  const isSound =
+    bytes.length === entry.objectBytes && (await areSoundBlocks(crypto, entry, 0, bytes))
   if (!isSound) {
     throw new OperatingError('corrupt', `Cannot merge ${key}: its bytes are not what was archived`)
   }
   const trailer = bytes.subarray(entry.dataLength)
   const footer = decodeFooter(crypto, trailer, bytes.length)
   return { entry, data: bytes.subarray(0, entry.dataLength), trailer, footer }
-}
-
-async function areBlocks(crypto: Crypto, entry: SegmentEntry, bytes: Uint8Array): Promise<boolean> {
-  for (let i = 0; i < entry.blocks.length; i++) {
-    const to = Math.min((i + 1) * BLOCK_BYTES, entry.dataLength)
-    const digest = await crypto.digest(bytes.subarray(i * BLOCK_BYTES, to))
-    const expected = entry.blocks.hashAt(i)
-    for (let at = 0; at < BLOCK_HASH_BYTES; at++) if (digest[at] !== expected[at]) return false
-  }
-  return true
 }
 
 function section(

@@ -1,5 +1,6 @@
 // Puts a segment and makes sure of it: under a condition, from bytes that are checked while the
 // store takes them, and read back where the store has not compared them itself.
+import { equalBytes } from '../../base/bytes.ts'
 import { OperatingError } from '../../base/errors.ts'
 import type { Pace } from '../../flow/pace.ts'
 import type { Semaphore } from '../../flow/semaphore.ts'
@@ -84,14 +85,11 @@ async function readBack(
     for (let at = from; at < Math.min(to, dataLength); at += BLOCK_BYTES) {
       const end = Math.min(at + BLOCK_BYTES, dataLength)
       const digest = await crypto.digest(found.bytes.subarray(at - from, end - from))
-      if (!equal(digest, object.hashOf(at / BLOCK_BYTES))) throw wrong()
+      if (!equalBytes(digest, object.hashOf(at / BLOCK_BYTES))) throw wrong()
     }
     if (to <= dataLength) continue
     const at = Math.max(from, dataLength)
     const sent = object.trailer.subarray(at - dataLength, to - dataLength)
-    if (!equal(found.bytes.subarray(at - from), sent)) throw wrong()
+    if (!equalBytes(found.bytes.subarray(at - from), sent)) throw wrong()
   }
 }
-
-const equal = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i])

@@ -6,6 +6,7 @@
 //
 //   opened ──read from the front to the end──▶ whole ──entry()
 import { assert, must } from '../../base/assert.ts'
+import { equalBytes } from '../../base/bytes.ts'
 import { FormatError, OperatingError } from '../../base/errors.ts'
 import { Reader } from '../../base/reader.ts'
 import { alignUp, type LeaderEpoch, type Offset } from '../../base/units.ts'
@@ -226,7 +227,7 @@ export class SegmentObject implements ObjectSource {
   /** Follows block `i` when it is the next; any other is only compared with itself. */
   #check(i: number, block: Uint8Array, hash: Uint8Array): void {
     const known = this.#hashes[i] ?? this.#early.get(i)
-    if (known !== undefined && !equal(known, hash)) {
+    if (known !== undefined && !equalBytes(known, hash)) {
       throw this.#corrupt(`block ${i} reads differently each time`, undefined)
     }
     if (i > this.#hashes.length) this.#early.set(i, hash)
@@ -266,7 +267,7 @@ export class SegmentObject implements ObjectSource {
       builder.minTimestamp === footer.minTimestamp &&
       builder.maxTimestamp === footer.maxTimestamp &&
       index !== undefined &&
-      equal(index.bytes, builder.index.entryBytes())
+      equalBytes(index.bytes, builder.index.entryBytes())
     if (!same) throw this.#corrupt('its batches are not those of its index', undefined)
     const { dataLength } = footer
     this.#root = hashRoot(this.#crypto, this.#hashes, dataLength)
@@ -305,6 +306,3 @@ export class SegmentObject implements ObjectSource {
     return new OperatingError('corrupt', `Cannot archive ${this.#file.path}: ${what}`, cause)
   }
 }
-
-const equal = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i])
