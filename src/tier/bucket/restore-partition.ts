@@ -6,8 +6,8 @@ import { leaderEpoch, offset, type LeaderEpoch } from '../../base/units.ts'
 import { partitionDirectory } from '../../log/log-host.ts'
 import { saveLogStart } from '../../log/log-start.ts'
 import { segmentPath } from '../../log/segment.ts'
-import { FOOTER_READ_BYTES } from '../../log/segment/sealed-segment.ts'
-import { decodeFooter } from '../../log/segment/segment-format.ts'
+import { readFooter, readRange, type SegmentSource } from '../../log/segment/sealed-segment.ts'
+import { checkSection } from '../../log/segment/segment-format.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { Disk, DiskFile } from '../../ports/disk.ts'
 import type { ObjectStore } from '../../ports/object-store.ts'
@@ -134,28 +134,28 @@ async function copyHome(disk: Disk, crypto: Crypto, place: SegmentPlace): Promis
 async function copyVerified(file: DiskFile, crypto: Crypto, place: SegmentPlace): Promise<void> {
   const { store, entry } = place
   const key = placeKey(place)
-  const damaged = (cause?: unknown): OperatingError =>
-    new OperatingError(
-      'corrupt',
-      `Cannot restore ${key}: its bytes are not what was archived`,
-      cause,
-    )
+  const what = `Cannot restore ${key}: its bytes are not what was archived`
   for (let from = 0; from < entry.objectBytes; from += READ_BYTES) {
     const to = Math.min(from + READ_BYTES, entry.objectBytes)
     const found = await store.get(key, { range: { from, to } })
-    if (found?.bytes.length !== to - from) throw damaged()
-    if (!(await areSoundBlocks(crypto, entry, from, found.bytes))) throw damaged()
+    const isSound =
+      found?.bytes.length === to - from &&
+      (await areSoundBlocks(crypto, entry, from, found.bytes))
+    if (!isSound) throw new OperatingError('corrupt', what)
     await file.writeBehind(from, found.bytes)
-    if (to === entry.objectBytes) {
-      const tail = Math.min(FOOTER_READ_BYTES, entry.objectBytes)
-      const bytes = new Uint8Array(tail)
-      await file.read(entry.objectBytes - tail, bytes)
-      try {
-        decodeFooter(crypto, bytes, entry.objectBytes)
-      } catch (error) {
-        if (!(error instanceof FormatError)) throw error
-        throw damaged(error)
-      }
-    }
+  }
+  try {
+    await checkTrailer(crypto, file)
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error
+    throw new OperatingError('corrupt', what, error)
+  }
+}
+
+/** Throws FormatError unless footer and sections of a segment are what they were: by their CRCs. */
+async function checkTrailer(crypto: Crypto, file: SegmentSource): Promise<void> {
+  const { sections } = await readFooter(crypto, file)
+  for (const place of sections) {
+    checkSection(crypto, place, await readRange(file, place.position, place.length))
   }
 }

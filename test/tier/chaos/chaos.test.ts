@@ -16,6 +16,8 @@ const KEPT: readonly { readonly seed: number; readonly why: string; readonly lik
   { seed: 30077, why: 'what an old leader named meanwhile counted as unnamed since long before' },
   { seed: 31776, why: 'what an old leader named meanwhile counted as unnamed since long before' },
   { seed: 32389, why: 'what an old leader named meanwhile counted as unnamed since long before' },
+  { seed: 47762, why: 'a log was closed while segments were still being removed' },
+  { seed: 48394, why: 'a restored segment was not checked behind its batches' },
   { seed: 31445, why: 'a bucket was claimed that did not have what says so' },
   { seed: 1061, why: 'an entry that begins inside its object was counted whole by retention' },
   { seed: 1262, why: 'an entry that begins inside its object was counted whole by retention' },
