@@ -101,14 +101,14 @@ function sdkApi({ account, container, endpoint, credentials }: AzurePlace): Azur
       const how = { abortSignal, conditions: headersOf(conditions) }
       return bareEtag((await told(at(key).commitBlockList([...ids], how))).etag)
     },
-    get: async (key, range, abortSignal) => {
+    get: async (key, range, abortSignal, into) => {
       const { from, to } = range ?? { from: 0, to: 0 }
       const count = range === undefined ? undefined : to - from
       const answer = await told(at(key).download(from, count, { abortSignal, maxRetryRequests: 0 }))
       // A stream that the SDK has made of the socket's: its chunks are not copied on their way.
       const body = answer.readableStreamBody as Readable
       return {
-        bytes: await collect(body, answer.contentLength, abortSignal),
+        bytes: await collect(body, answer.contentLength, abortSignal, into),
         etag: bareEtag(answer.etag),
       }
     },

@@ -13,7 +13,7 @@ import { gcsFailure, type GcsApi, type GcsObject } from './gcs/api.ts'
 import { answerFailure, type GcsPlace } from './gcs/rest.ts'
 import { gcsStore, type GcsStoreOptions } from './gcs/store.ts'
 import { AnswerError, bareCause } from './shared/failure.ts'
-import { encodeStrictly, type HttpAnswer, type HttpRequest } from './shared/http.ts'
+import { encodeStrictly, type HttpAnswer, type HttpRequest, type Into } from './shared/http.ts'
 import { nodeHttp } from './shared/node-http.ts'
 import { eachPart, SourceError } from './shared/parts.ts'
 
@@ -121,11 +121,13 @@ class SdkApi implements GcsApi {
     key: string,
     range: { readonly from: number; readonly to: number } | undefined,
     signal: AbortSignal,
+    into?: Into,
   ): Promise<{ readonly bytes: Uint8Array; readonly generation: string }> {
     const headers = range && { range: `bytes=${String(range.from)}-${String(range.to - 1)}` }
     const object = `storage/v1/b/${this.#bucket.name}/o/${encodeStrictly(key)}`
     const url = `${this.#storage.apiEndpoint}/${object}?alt=media`
-    const answer = await this.#send({ method: 'GET', url, headers: headers ?? {} }, signal)
+    const request = { method: 'GET', url, headers: headers ?? {}, ...(into && { into }) } as const
+    const answer = await this.#send(request, signal)
     return { bytes: answer.bytes, generation: answer.header('x-goog-generation') ?? '' }
   }
 

@@ -2,7 +2,7 @@
 // the endpoints of every region and kind of bucket. Requests are signed with the SHA-256 of their
 // bytes, made by OpenSSL: every S3 server compares it, so a put needs no other checksum. The SDK
 // does not retry: who asks knows how long there is.
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -24,7 +24,9 @@ import type { ObjectStore } from '../../src/ports/object-store.ts'
 import { bareEtag, type S3Api } from './s3/api.ts'
 import { s3Store, type S3StoreOptions } from './s3/store.ts'
 import { collect } from './shared/collect.ts'
+import { DirectHttp, readsDirectly, type DirectAnswer } from './shared/direct-http.ts'
 import { AnswerError } from './shared/failure.ts'
+import { encodeStrictly } from './shared/http.ts'
 
 /** Which bucket, and how it is reached. */
 export interface S3Options extends S3StoreOptions {
@@ -74,6 +76,7 @@ export function openS3Store(options: S3Options): ObjectStore {
 }
 
 function sdkApi(client: S3Client, bucket: string): S3Api {
+  const direct = new DirectHttp()
   const at = (key: string): { Bucket: string; Key: string } => ({ Bucket: bucket, Key: key })
   const uploadAt = (key: string, uploadId: string) => ({ ...at(key), UploadId: uploadId }) as const
   return {
@@ -87,10 +90,25 @@ function sdkApi(client: S3Client, bucket: string): S3Api {
       const { ETag } = await told(client.send(command, { abortSignal }))
       return bareEtag(ETag)
     },
-    get: async (key, range, abortSignal) => {
+    get: async (key, range, abortSignal, into) => {
       const command = new GetObjectCommand({ ...at(key), ...(range && { Range: range }) })
+      const read: { answer?: DirectAnswer } = {}
+      if (into !== undefined && readsDirectly) {
+        const step = { step: 'deserialize', priority: 'low', name: 'readDirectly' } as const
+        command.middlewareStack.add(
+          (next) => async (args) => {
+            const request = { ...requestOf(args.request as SignedRequest), ...into }
+            const answer = await direct.get(request, abortSignal)
+            if (answer === null) return next(args)
+            read.answer = answer
+            return { response: responseOf(answer) }
+          },
+          step,
+        )
+      }
       const { Body, ContentLength, ETag } = await told(client.send(command, { abortSignal }))
-      const bytes = await collect(Body as Readable, ContentLength, abortSignal)
+      const bytes =
+        read.answer?.bytes ?? (await collect(Body as Readable, ContentLength, abortSignal, into))
       return { bytes, etag: bareEtag(ETag) }
     },
     head: async (key, abortSignal) => {
@@ -177,9 +195,41 @@ function sdkApi(client: S3Client, bucket: string): S3Api {
       return { uploads, next: hasMore ? { key, uploadId } : null }
     },
     sign: (key, expiresIn) => getSignedUrl(client, new GetObjectCommand(at(key)), { expiresIn }),
-    close: () => client.destroy(),
+    close: () => {
+      client.destroy()
+      direct.close()
+    },
   }
 }
+
+/** A request as the SDK has signed it. */
+interface SignedRequest {
+  readonly protocol: string
+  readonly hostname: string
+  readonly port?: number
+  readonly path: string
+  readonly query: Readonly<Record<string, string | readonly string[] | null>>
+  readonly headers: Readonly<Record<string, string>>
+}
+
+function requestOf(signed: SignedRequest): {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+} {
+  const { protocol, hostname, port, path, query, headers } = signed
+  const pairs = Object.entries(query).flatMap(([name, value]) =>
+    [value ?? ''].flat().map((one) => `${encodeStrictly(name)}=${encodeStrictly(one)}`),
+  )
+  const origin = `${protocol}//${hostname}${port === undefined ? '' : `:${String(port)}`}`
+  return { url: `${origin}${path}${pairs.length > 0 ? `?${pairs.join('&')}` : ''}`, headers }
+}
+
+/** An answer as the SDK has it from its own client; what was asked for lies elsewhere. */
+const responseOf = ({ status, headers, bytes }: DirectAnswer): object => ({
+  statusCode: status,
+  headers: Object.fromEntries(headers),
+  body: Readable.from(status < 300 ? [] : [bytes]),
+})
 
 const timeOf = (date: Date | undefined): number => date?.getTime() ?? -1
 

@@ -427,9 +427,8 @@ export class PartitionLog implements JournalOwner, DirtyLog {
     await this.compacting?.abort()
     for (const segment of [...this.segments]) await segment.close()
     await this.#persisting?.catch(() => undefined)
-    await saved
     // Segments that are being dropped are closed and removed by then, too.
-    await this.#changing
+    await Promise.all([saved, this.#changing])
   }
 }
 

@@ -74,8 +74,18 @@ export interface ObjectBytes {
   readonly token: ObjectToken
 }
 
+/** Memory that is used again: given out, and given back once nobody looks at it any more. */
+export interface ObjectMemory {
+  /** So many bytes, of any content. */
+  take(bytes: number): Uint8Array
+  /** Takes back what `take` gave, or a view of it that begins where it does. */
+  give(bytes: Uint8Array): void
+}
+
 /** How an object is read. */
 export interface GetOptions extends StoreCall {
+  /** Where the bytes may come to lie; they belong to the caller then as ever. */
+  readonly memory?: ObjectMemory
   /**
    * Bytes `[from, to)`; the whole object if absent. A range that ends behind the object is cut
    * there, one that begins behind it is empty.

@@ -10,13 +10,14 @@ import type { PartitionLog } from '../log/partition-log.ts'
 import type { Cancel, Clock } from '../ports/clock.ts'
 import type { Crypto } from '../ports/crypto.ts'
 import type { Disk } from '../ports/disk.ts'
-import type { ObjectStore } from '../ports/object-store.ts'
+import type { ObjectMemory, ObjectStore } from '../ports/object-store.ts'
 import type { Counter, Telemetry } from '../ports/telemetry.ts'
 import type { BlockCache } from './cache/blocks.ts'
 import { Complaints } from './complaints.ts'
 import { PartitionTier, type Chore } from './partition-tier.ts'
 import { Blocks } from './read/blocks.ts'
 import { PageCache } from './read/pages.ts'
+import { ReadMemory } from './read/read-memory.ts'
 import { StoreMetrics } from './store/store-metrics.ts'
 import type { MirrorMetrics, TierParts } from './tier-parts.ts'
 import { ClaimedStore, type NamedStore } from './tier-store.ts'
@@ -33,6 +34,8 @@ export interface TierDeps {
   readonly crypto: Crypto
   readonly telemetry: Telemetry
   readonly cache: BlockCache | null
+  /** What is read comes to lie in; made here, if absent. */
+  readonly readMemory?: ObjectMemory
   /**
    * Makes a bucket ours before anything is written to it; called again after a failure. Throws
    * `refused` with a sentence when it is not.
@@ -93,6 +96,7 @@ export class Tier {
     this.#deps = deps
     this.#options = options
     const { disk, clock, crypto, cache, telemetry } = deps
+    const { readBytesMax } = options
     const random = (): number => crypto.random()
     const metrics = new StoreMetrics(telemetry)
     this.complaints = new Complaints(telemetry)
@@ -106,7 +110,7 @@ export class Tier {
       (one) => new ClaimedStore({ ...storeDeps, claim, confirm, background }, one),
     )
     const lane = new Semaphore({
-      unitsMax: options.readBytesMax,
+      unitsMax: readBytesMax,
       waitersMax: READERS_WAITING_MAX,
     })
     const pace = new Pace({ clock, isBusy: () => deps.isBusy() })
@@ -116,7 +120,10 @@ export class Tier {
       crypto,
       pages: new PageCache(crypto, PAGES_BYTES_MAX),
       pace,
-      blocks: new Blocks({ crypto, cache, lane, pace }, { aheadBytesMax: options.readBytesMax }),
+      blocks: new Blocks(
+        { crypto, memory: deps.readMemory ?? new ReadMemory(readBytesMax), cache, lane, pace },
+        { aheadBytesMax: readBytesMax },
+      ),
       slots: new Semaphore({ unitsMax: options.uploadsMax, waitersMax: UPLOADS_WAITING_MAX }),
       memory: new PartMemory(UPLOAD_MEMORY_KEPT),
       graceMs: options.graceMs,

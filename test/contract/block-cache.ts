@@ -80,6 +80,30 @@ export const blockCacheContract = (
       expect(same(await cache.get('k#0'), large.subarray(30_000, 40_000))).toBe(true)
     })
 
+    spec('what is lent is kept as it was, and let go of once', async (cache) => {
+      const lent = Array.from({ length: 24 }, (_, i) => ({ bytes: blockOf(i, 50_000), done: 0 }))
+      for (const [i, one] of lent.entries()) {
+        // The last ones replace others, of which one may be on its way to the disk.
+        cache.put(`k#${i % 20}`, one.bytes, () => {
+          one.done++
+          one.bytes.fill(0xdb)
+        })
+        if (i === 7) cache.drop('k#5')
+        if (i === 11) await rig.idle()
+      }
+      cache.put('passing', blockOf(99))
+      for (let i = 0; i < 20; i++) {
+        const found = await cache.get(`k#${i}`)
+        if (found !== null) expect(same(found, blockOf(i < 4 ? i + 20 : i, 50_000))).toBe(true)
+      }
+      await rig.idle()
+      for (let i = 0; i < 20; i++) {
+        const found = await cache.get(`k#${i}`)
+        if (found !== null) expect(same(found, blockOf(i < 4 ? i + 20 : i, 50_000))).toBe(true)
+      }
+      expect(lent.map(({ done }) => done)).toEqual(lent.map(() => 1))
+    })
+
     spec('drop() forgets what begins like its prefix, and nothing else', async (cache) => {
       const keys = [blockKey('a/1.seg', 0), blockKey('a/1.seg', 1), blockKey('a/10.seg', 0)]
       for (const [i, key] of keys.entries()) cache.put(key, blockOf(i, 1000))

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { must } from '../../src/base/assert.ts'
 import { OperatingError } from '../../src/base/errors.ts'
 import type { ObjectSource, ObjectStore, PutResult } from '../../src/ports/object-store.ts'
+import { SpoiledMemory } from '../tier/support.ts'
 import { kindOf } from './disk.ts'
 
 /** A store under test, and what its server is known to do. */
@@ -444,6 +445,32 @@ export const objectStoreContract = (name: string, makeRig: () => Promise<StoreRi
         const got = await store.get(`${at}a`, { range })
         expect(same(got?.bytes, body.subarray(range.from, range.to))).toBe(true)
       })
+    })
+
+    spec('a range may come to lie in memory that is lent', async (at) => {
+      const body = patterned(3 * MiB + 5, 8)
+      await store.put(`${at}a`, body)
+      const memory = new SpoiledMemory(16 * MiB)
+      for (const [from, to] of [
+        [0, 3 * MiB],
+        [MiB, 2 * MiB],
+        [7, 200_000],
+        [MiB, 4 * MiB],
+        [5, 9],
+      ]) {
+        const range = { from: from ?? 0, to: to ?? 0 }
+        const got = must(await store.get(`${at}a`, { range, memory }), 'An object')
+        expect(same(got.bytes, body.subarray(range.from, range.to))).toBe(true)
+        memory.give(got.bytes)
+      }
+      const range = { from: 0, to: MiB }
+      const reads = Array.from({ length: 4 }, () => store.get(`${at}a`, { range, memory }))
+      for (const got of await Promise.all(reads)) {
+        expect(same(got?.bytes, body.subarray(0, MiB))).toBe(true)
+      }
+      expect(await store.get(`${at}none`, { range, memory })).toBeNull()
+      const behind = { from: 4 * MiB, to: 5 * MiB }
+      expect((await store.get(`${at}a`, { range: behind, memory }))?.bytes.length).toBe(0)
     })
 
     spec('a read that is given up ends no other', async (at) => {

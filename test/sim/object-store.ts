@@ -225,7 +225,9 @@ export class SimObjectStore implements ObjectStore {
     return this.#request('get', key, size, options, (fate) => {
       const object = this.#bucket.state.objects.get(key)
       if (object === undefined) return null
-      let bytes = new Uint8Array(object.bytes.subarray(range?.from ?? 0, range?.to))
+      const asked = object.bytes.subarray(range?.from ?? 0, range?.to)
+      let bytes = options.memory?.take(asked.length) ?? new Uint8Array(asked.length)
+      bytes.set(asked)
       const { prng } = this.#bucket
       if (fate.fault === 'truncate') bytes = bytes.subarray(0, prng.below(bytes.length + 1))
       if (fate.fault === 'flip' && bytes.length > 0) {

@@ -16,7 +16,7 @@ import { crypto, joined, makeBatch, makeMarker, type BatchShape } from '../log/b
 import { Harness, type Model, TINY, partition, settings } from '../log/store-harness.ts'
 import { SimBucket, type SimBucketOptions } from '../sim/object-store.ts'
 import { AllCache } from './read/archive.ts'
-import { seeded, uncounted } from './support.ts'
+import { SpoiledMemory, seeded, uncounted } from './support.ts'
 
 const ARCHIVE = { localRetentionMs: -1, localRetentionBytes: 0, lagMaxMs: 1e9 }
 
@@ -178,7 +178,8 @@ export class Bed {
       const limits = { end: offset(1e9), maxBytes: 20_000, atLeastOne: true }
       const read = await this.run(this.tier.read(at, limits))
       if (read.bytes === 0) return joined(parts)
-      parts.push(...read.parts)
+      parts.push(joined(read.parts))
+      read.release()
       at = read.nextOffset
     }
   }
@@ -205,7 +206,10 @@ async function openTier(
     // Nobody draws what another has drawn.
     crypto: seeded(epoch * 1_000 + starts),
     pages: new PageCache(crypto, MiB),
-    blocks: new Blocks({ crypto, cache: new AllCache(), lane }, { aheadBytesMax: 64 * MiB }),
+    blocks: new Blocks(
+      { crypto, memory: new SpoiledMemory(16 * MiB), cache: new AllCache(), lane },
+      { aheadBytesMax: 64 * MiB },
+    ),
     slots: new Semaphore({ unitsMax: 4, waitersMax: 100 }),
     memory: new PartMemory(0),
     graceMs: GRACE_MS,

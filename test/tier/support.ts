@@ -11,6 +11,8 @@ import {
 } from '../../src/tier/manifest/block-table.ts'
 import type { SegmentEntry } from '../../src/tier/manifest/entry.ts'
 import { emptyManifest, type Manifest } from '../../src/tier/manifest/manifest.ts'
+import type { ObjectMemory } from '../../src/ports/object-store.ts'
+import { ReadMemory } from '../../src/tier/read/read-memory.ts'
 import type { MirrorMetrics } from '../../src/tier/tier-parts.ts'
 import { crypto as real } from '../log/batches.ts'
 import { simCrypto } from '../sim/crypto.ts'
@@ -69,6 +71,32 @@ export function entryAt(
     root: new Uint8Array(32).fill(base & 0xff),
     blocks: evenBlocks(dataLength, Math.floor(count / Math.ceil(dataLength / BLOCK_BYTES)), 1),
     ...change,
+  }
+}
+
+/** Memory of which nothing is left when it was given back: whoever still looks at it sees that. */
+export class SpoiledMemory implements ObjectMemory {
+  readonly #inner: ReadMemory
+  readonly #out = new Set<ArrayBufferLike>()
+
+  constructor(bytesMax: number) {
+    this.#inner = new ReadMemory(bytesMax)
+  }
+
+  /** Pieces that are looked at. */
+  get out(): number {
+    return this.#out.size
+  }
+
+  take(bytes: number): Uint8Array {
+    const piece = this.#inner.take(bytes)
+    this.#out.add(piece.buffer)
+    return piece
+  }
+
+  give(bytes: Uint8Array): void {
+    if (this.#out.delete(bytes.buffer)) new Uint8Array(bytes.buffer).fill(0xdb)
+    this.#inner.give(bytes)
   }
 }
 

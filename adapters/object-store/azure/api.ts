@@ -1,6 +1,7 @@
 // The requests of Azure Blob Storage that the store makes, as one implementation of them is asked
 // for each: Microsoft's SDK, or our own REST over fetch. ETags come and go without quotes.
 // Everything that is no success is an AnswerError with the service's own code.
+import type { Into } from '../shared/http.ts'
 
 /** Conditions of a put or of the commit of blocks, as HTTP's headers hold them. */
 export interface AzureConditions {
@@ -50,6 +51,7 @@ export interface AzureApi {
     key: string,
     range: { readonly from: number; readonly to: number } | undefined,
     signal: AbortSignal,
+    into?: Into,
   ): Promise<{ readonly bytes: Uint8Array; readonly etag: string }>
   head(key: string, signal: AbortSignal): Promise<AzureBlob>
   list(

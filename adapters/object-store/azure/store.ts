@@ -27,7 +27,7 @@ import {
   type StoreAction,
   type StoreWords,
 } from '../shared/failure.ts'
-import { base64, utf8 } from '../shared/http.ts'
+import { base64, intoOf, utf8 } from '../shared/http.ts'
 import { assertKey, assertListing, isEmptyRange } from '../shared/keys.ts'
 import { eachPart, sourceOf, wholeBody, type PartLimits } from '../shared/parts.ts'
 import type { AzureApi, AzureConditions } from './api.ts'
@@ -132,7 +132,7 @@ class AzureStore implements ObjectStore {
       const { range } = options
       try {
         if (!isEmptyRange(range)) {
-          const { bytes, etag } = await this.#api.get(key, range, signal)
+          const { bytes, etag } = await this.#api.get(key, range, signal, intoOf(options))
           return { bytes, token: etag }
         }
       } catch (error) {

@@ -3,6 +3,7 @@
 // AnswerError, with the codes of `gcsFailure`.
 import type { ObjectSource } from '../../../src/ports/object-store.ts'
 import { AnswerError } from '../shared/failure.ts'
+import type { Into } from '../shared/http.ts'
 
 /** An object as the JSON API tells it, as far as it is asked for. */
 export interface GcsObject {
@@ -47,6 +48,7 @@ export interface GcsApi {
     key: string,
     range: { readonly from: number; readonly to: number } | undefined,
     signal: AbortSignal,
+    into?: Into,
   ): Promise<{ readonly bytes: Uint8Array; readonly generation: string }>
   head(key: string, signal: AbortSignal): Promise<GcsObject>
   list(

@@ -28,7 +28,7 @@ import {
   type StoreAction,
   type StoreWords,
 } from '../shared/failure.ts'
-import { base64, millisOf } from '../shared/http.ts'
+import { base64, intoOf, millisOf } from '../shared/http.ts'
 import { assertKey, assertListing, isEmptyRange } from '../shared/keys.ts'
 import { sourceOf, wholeBody } from '../shared/parts.ts'
 import type { GcsApi, GcsObject } from './api.ts'
@@ -124,7 +124,8 @@ class GcsStore implements ObjectStore {
       const { range } = options
       try {
         if (!isEmptyRange(range)) {
-          const { bytes, generation } = await this.#api.get(key, range, signal)
+          const into = intoOf(options)
+          const { bytes, generation } = await this.#api.get(key, range, signal, into)
           return { bytes, token: generation }
         }
       } catch (error) {

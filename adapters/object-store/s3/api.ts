@@ -1,6 +1,7 @@
 // The requests of S3 that the store makes, as one implementation of them is asked for each: the
 // SDK of AWS, or aws4fetch over fetch. ETags come and go without quotes but for those that the
 // caller sets. Everything that is no success is an AnswerError.
+import type { Into } from '../shared/http.ts'
 
 /** Conditions of a put or of the completion of an upload, as HTTP's headers hold them. */
 export interface S3Conditions {
@@ -67,6 +68,7 @@ export interface S3Api {
     key: string,
     range: string | undefined,
     signal: AbortSignal,
+    into?: Into,
   ): Promise<{ readonly bytes: Uint8Array; readonly etag: string }>
   head(key: string, signal: AbortSignal): Promise<S3Head>
   list(

@@ -27,6 +27,7 @@ import {
   type StoreAction,
   type StoreWords,
 } from '../shared/failure.ts'
+import { intoOf } from '../shared/http.ts'
 import { assertKey, assertListing, isEmptyRange } from '../shared/keys.ts'
 import { eachPart, sourceOf, wholeBody, type PartLimits } from '../shared/parts.ts'
 import type { S3Api, S3Conditions, S3Head, S3Part, S3UploadId } from './api.ts'
@@ -124,7 +125,7 @@ class S3Store implements ObjectStore {
       const asked = range && `bytes=${String(range.from)}-${String(range.to - 1)}`
       try {
         if (!isEmptyRange(range)) {
-          const { bytes, etag } = await this.#api.get(key, asked, signal)
+          const { bytes, etag } = await this.#api.get(key, asked, signal, intoOf(options))
           return { bytes, token: etag }
         }
       } catch (error) {

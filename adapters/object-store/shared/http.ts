@@ -1,5 +1,6 @@
 // One HTTP request and its whole answer, as the stores over REST need it: brokers send it by
 // node:http, Workers by fetch. Redirects are not followed: a signature holds for one host.
+import type { GetOptions, ObjectMemory } from '../../../src/ports/object-store.ts'
 
 /** A request. `body` is sent piece after piece; the pieces must not change until it settles. */
 export interface HttpRequest {
@@ -8,6 +9,14 @@ export interface HttpRequest {
   /** By lower-case name; without host and content-length. */
   readonly headers: Readonly<Record<string, string>>
   readonly body?: readonly Uint8Array[]
+  /** Of a GET. */
+  readonly into?: Into
+}
+
+/** Where an answer may come to lie, if it is no larger than `bytesMax`. */
+export interface Into {
+  readonly memory: ObjectMemory
+  readonly bytesMax: number
 }
 
 /** An answer, of whatever status. Its bytes belong to who asked. */
@@ -22,6 +31,12 @@ export interface Http {
   send(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer>
   close(): void
 }
+
+/** Where the answer to a read may come to lie. */
+export const intoOf = ({ memory, range }: GetOptions): Into | undefined =>
+  memory === undefined || range === undefined
+    ? undefined
+    : { memory, bytesMax: range.to - range.from }
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()

@@ -3,6 +3,7 @@
 import * as http from 'node:http'
 import * as https from 'node:https'
 import { collect } from './collect.ts'
+import { DirectHttp, readsDirectly } from './direct-http.ts'
 import { AnswerError } from './failure.ts'
 import { bodyLength, type Http, type HttpAnswer, type HttpRequest } from './http.ts'
 
@@ -13,10 +14,20 @@ const SILENCE_MS = 30_000
 /** Connections of one store. */
 export function nodeHttp(): Http {
   const options = { keepAlive: true, maxSockets: SOCKETS_MAX }
+  const direct = new DirectHttp()
   const agents = { 'http:': new http.Agent(options), 'https:': new https.Agent(options) }
   return {
-    send: (request, signal) => send(agents, request, signal),
+    send: async (request, signal) => {
+      const { url, headers, into } = request
+      const answer =
+        into === undefined || !readsDirectly
+          ? null
+          : await direct.get({ url, headers, ...into }, signal)
+      if (answer === null) return send(agents, request, signal)
+      return { ...answer, header: (name) => answer.headers.get(name) ?? null }
+    },
     close: () => {
+      direct.close()
       for (const agent of Object.values(agents)) agent.destroy()
     },
   }

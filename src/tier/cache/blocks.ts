@@ -18,12 +18,12 @@ export interface BlockCache {
    * As `put`, for a block that its reader will not want again: kept only where that is cheap.
    * Nothing happens if absent.
    */
-  putPassing?(key: string, bytes: Uint8Array): void
+  putPassing?(key: string, bytes: Uint8Array, done?: () => void): void
   /**
    * Keeps a block of 1 to `BLOCK_BYTES_MAX` bytes, if it sees fit, in place of one with that key.
-   * The bytes must not change any more.
+   * The bytes must not change any more; with `done`, until that is called, which it is once.
    */
-  put(key: string, bytes: Uint8Array): void
+  put(key: string, bytes: Uint8Array, done?: () => void): void
   /** Forgets all blocks whose key begins like this; none of them is returned any more. */
   drop(keyPrefix: string): void
   /** Ends what runs and lets go of everything. Idempotent. */

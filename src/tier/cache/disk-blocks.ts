@@ -44,6 +44,13 @@ export interface DiskBlocksOptions {
 
 type Slot = Omit<SlotEntry, 'key' | 'kept'>
 
+/** A block that is to be written. */
+interface Waiting {
+  readonly bytes: Uint8Array
+  /** To be called when nobody looks at the bytes any more, if they are lent. */
+  readonly done: (() => void) | undefined
+}
+
 /** Opens the cache with what it still has; one that is off if the disk does not let it. */
 export async function openDiskBlocks(options: DiskBlocksOptions): Promise<DiskBlocks> {
   const blocks = new DiskBlocks(options)
@@ -58,7 +65,9 @@ export class DiskBlocks implements BlockCache {
   readonly #queues: BlockQueues
   readonly #slots = new Map<string, Slot>()
   /** Blocks that wait to be written, in order; the first is being written. */
-  readonly #waiting = new Map<string, Uint8Array>()
+  readonly #waiting = new Map<string, Waiting>()
+  /** The one that is being written. */
+  #current: Waiting | null = null
   readonly #freeSlots: number[] = []
   #file: SlotFile | null = null
   #state: 'open' | 'off' | 'closed' = 'open'
@@ -113,7 +122,8 @@ export class DiskBlocks implements BlockCache {
   }
 
   async get(key: string): Promise<Uint8Array | null> {
-    const found = this.#waiting.get(key) ?? (await this.#read(key))
+    const waiting = this.#waiting.get(key)
+    const found = waiting === undefined ? await this.#read(key) : Uint8Array.from(waiting.bytes)
     if (found === null) {
       this.#counts.misses.value++
       return null
@@ -123,28 +133,42 @@ export class DiskBlocks implements BlockCache {
     return found
   }
 
-  put(key: string, bytes: Uint8Array): void {
+  put(key: string, bytes: Uint8Array, done?: () => void): void {
     assert(bytes.length > 0, 'A block has bytes')
     assert(bytes.length <= BLOCK_BYTES_MAX, 'A block is at most 1 MiB')
-    if (this.#state !== 'open') return
-    const known = this.#slots.get(key)
-    if (known?.length === bytes.length && known.crc === this.#options.crypto.crc32c(bytes)) return
-    this.#forget(key)
-    if (this.#waiting.size >= this.#options.queueMax && !this.#waiting.has(key)) {
-      this.#counts.refused.value++
+    if (!this.#isWanted(key, bytes)) {
+      done?.()
       return
     }
-    this.#waiting.set(key, bytes)
+    this.#unwait(key)
+    this.#waiting.set(key, { bytes, done })
     if (this.#isWriting) return
     this.#isWriting = true
     this.#writing = this.#writeAll()
     this.#options.supervisor.watch('block cache writer', this.#writing)
   }
 
-  drop(keyPrefix: string): void {
-    for (const key of this.#waiting.keys()) {
-      if (key.startsWith(keyPrefix)) this.#waiting.delete(key)
+  #isWanted(key: string, bytes: Uint8Array): boolean {
+    if (this.#state !== 'open') return false
+    const known = this.#slots.get(key)
+    if (known?.length === bytes.length && known.crc === this.#options.crypto.crc32c(bytes)) {
+      return false
     }
+    this.#forget(key)
+    const hasRoom = this.#waiting.size < this.#options.queueMax || this.#waiting.has(key)
+    if (!hasRoom) this.#counts.refused.value++
+    return hasRoom
+  }
+
+  /** Has a block wait no longer; one that is being written is let go when that has ended. */
+  #unwait(key: string): void {
+    const waiting = this.#waiting.get(key)
+    this.#waiting.delete(key)
+    if (waiting !== undefined && waiting !== this.#current) waiting.done?.()
+  }
+
+  drop(keyPrefix: string): void {
+    for (const key of this.#waiting.keys()) if (key.startsWith(keyPrefix)) this.#unwait(key)
     for (const key of this.#slots.keys()) if (key.startsWith(keyPrefix)) this.#forget(key)
   }
 
@@ -157,7 +181,7 @@ export class DiskBlocks implements BlockCache {
     if (this.#state === 'closed') return
     const wasOn = this.#state === 'open'
     this.#state = 'closed'
-    this.#waiting.clear()
+    for (const key of this.#waiting.keys()) this.#unwait(key)
     await this.#writing
     await this.#orWarn(async () => (wasOn ? this.#writeIndex() : undefined))
     await this.#orWarn(async () => this.#file?.close())
@@ -190,14 +214,18 @@ export class DiskBlocks implements BlockCache {
         this.#isWriting = false
         return
       }
-      const [key, bytes] = next.value
-      await this.#guarded(() => this.#writeBlock(key, bytes))
+      const [key, waiting] = next.value
+      this.#current = waiting
+      await this.#guarded(() => this.#writeBlock(key, waiting))
+      this.#current = null
       // A block of that key may have been dropped, or replaced by another.
-      if (this.#waiting.get(key) === bytes) this.#waiting.delete(key)
+      if (this.#waiting.get(key) === waiting) this.#waiting.delete(key)
+      waiting.done?.()
     }
   }
 
-  async #writeBlock(key: string, bytes: Uint8Array): Promise<void> {
+  async #writeBlock(key: string, waiting: Waiting): Promise<void> {
+    const { bytes } = waiting
     const file = this.#file
     if (file === null) return
     const slot = await this.#takeSlot()
@@ -205,7 +233,7 @@ export class DiskBlocks implements BlockCache {
     const crc = this.#options.crypto.crc32c(bytes)
     await file.write(slot, bytes)
     if (this.#state !== 'open') return
-    if (this.#waiting.get(key) !== bytes) {
+    if (this.#waiting.get(key) !== waiting) {
       this.#freeSlots.push(slot)
       return
     }

@@ -28,14 +28,23 @@ export class LayeredBlocks implements BlockCache {
     return lower
   }
 
-  put(key: string, bytes: Uint8Array): void {
-    this.#upper.put(key, bytes)
-    this.#lower.put(key, bytes)
+  put(key: string, bytes: Uint8Array, done?: () => void): void {
+    if (done === undefined) {
+      this.#upper.put(key, bytes)
+      this.#lower.put(key, bytes)
+      return
+    }
+    let users = 2
+    const one = (): void => {
+      if (--users === 0) done()
+    }
+    this.#upper.put(key, bytes, one)
+    this.#lower.put(key, bytes, one)
   }
 
   /** What is read through once does not push out what others have in memory. */
-  putPassing(key: string, bytes: Uint8Array): void {
-    this.#lower.put(key, bytes)
+  putPassing(key: string, bytes: Uint8Array, done?: () => void): void {
+    this.#lower.put(key, bytes, done)
   }
 
   drop(keyPrefix: string): void {

@@ -1,5 +1,5 @@
 // Blocks in memory, bounded in bytes. A block that is a small part of a larger buffer is copied, so
-// that what is counted is what is held.
+// that what is counted is what is held; so is one whose memory is only lent.
 import { assert } from '../../base/assert.ts'
 import { KiB } from '../../base/units.ts'
 import { BlockQueues } from './block-queues.ts'
@@ -56,20 +56,25 @@ export class MemoryBlocks implements BlockCache {
   }
 
   /** What is read through once would only push out what others come back for. */
-  putPassing(): void {
-    return
+  putPassing(_key: string, _bytes: Uint8Array, done?: () => void): void {
+    done?.()
   }
 
-  put(key: string, bytes: Uint8Array): void {
+  put(key: string, bytes: Uint8Array, done?: () => void): void {
     assert(bytes.length > 0, 'A block has bytes')
     assert(bytes.length <= BLOCK_BYTES_MAX, 'A block is at most 1 MiB')
+    this.#keep(key, bytes, done !== undefined)
+    done?.()
+  }
+
+  #keep(key: string, bytes: Uint8Array, isBorrowed: boolean): void {
     if (this.#closed || bytes.length > this.#bytesMax) return
     if (this.#blocks.has(key)) this.#queues.remove(key)
     for (const gone of this.#queues.admit(key, bytes.length)) {
       this.#blocks.delete(gone)
       this.#counts.evictions.value++
     }
-    const shared = bytes.buffer.byteLength > bytes.length + SPARE_BYTES
+    const shared = isBorrowed || bytes.buffer.byteLength > bytes.length + SPARE_BYTES
     this.#blocks.set(key, shared ? Uint8Array.from(bytes) : bytes)
     assert(this.#blocks.size === this.#queues.count, 'Every block stands in a queue')
   }

@@ -63,11 +63,6 @@ export class BatchWalk {
     return this.seek(this.position + this.length)
   }
 
-  /** The blocks from the one that has byte `position` of the data on. */
-  blocksFrom(position: number): readonly Uint8Array[] {
-    return this.#blocks.slice(Math.floor((position - this.#from) / BLOCK_BYTES))
-  }
-
   /** Views of the bytes `[from, to)` of the data. */
   views(from: number, to: number): Uint8Array[] {
     const parts: Uint8Array[] = []

@@ -9,12 +9,13 @@ import { OperatingError } from '../../base/errors.ts'
 import type { Pace } from '../../flow/pace.ts'
 import type { Semaphore } from '../../flow/semaphore.ts'
 import type { Crypto } from '../../ports/crypto.ts'
-import type { ObjectBytes, ObjectStore } from '../../ports/object-store.ts'
+import type { ObjectBytes, ObjectMemory, ObjectStore } from '../../ports/object-store.ts'
 import { blockKey, type BlockCache as WholeCache } from '../cache/blocks.ts'
 import type { ArchiveIdentity } from '../keys.ts'
 import { BLOCK_BYTES } from '../manifest/block-table.ts'
 import { entryKey, type SegmentEntry } from '../manifest/entry.ts'
 import { FailoverStore } from '../store/failover.ts'
+import { Piece, ownBlock, type Block } from './read-memory.ts'
 import { isSoundBlock } from './sound.ts'
 
 /** Where blocks are kept beyond this buffer. What it gives is verified again. */
@@ -23,6 +24,7 @@ export type BlockCache = Pick<WholeCache, 'get' | 'put' | 'putPassing'>
 /** What blocks are read through. */
 export interface BlockDeps {
   readonly crypto: Crypto
+  readonly memory: ObjectMemory
   readonly cache: BlockCache | null
   /** Bounds how many bytes are on their way from the store at the same time. */
   readonly lane: Semaphore
@@ -42,7 +44,7 @@ export const placeKey = ({ identity, entry }: SegmentPlace): string => entryKey(
 
 /** A block on its way, or read ahead and waiting to be wanted. */
 interface Held {
-  readonly bytes: Promise<Uint8Array>
+  readonly block: Promise<Block>
   readonly request: Request
   /** Reads that wait for it. */
   waiting: number
@@ -90,28 +92,29 @@ export class Blocks {
   }
 
   /**
-   * Blocks `[from, to)`. Throws `corrupt` when the object is not what the manifest says, `absent`
-   * when it is gone, `retry` when the store cannot be reached, `closed` once `signal` is aborted.
+   * Blocks `[from, to)`, of which each has to be let go by whoever has read it. Throws `corrupt`
+   * when the object is not what the manifest says, `absent` when it is gone, `retry` when the store
+   * cannot be reached, `closed` once `signal` is aborted.
    */
   async read(
     place: SegmentPlace,
     from: number,
     to: number,
     signal?: AbortSignal,
-  ): Promise<Uint8Array[]> {
+  ): Promise<Block[]> {
     assert(from < to, 'A read is of some blocks')
     assert(to <= place.entry.blocks.length, 'A segment has the blocks that are read')
     if (signal?.aborted === true) throw readerHasGone()
     const key = placeKey(place)
     this.#hold(place, key, { from, to, ahead: false })
-    const waits: Promise<Uint8Array>[] = []
+    const waits: Promise<Block>[] = []
     for (let i = from; i < to; i++) waits.push(this.#wait(blockKey(key, i), signal))
-    const blocks: Uint8Array[] = []
-    for (const one of await Promise.allSettled(waits)) {
-      if (one.status === 'rejected') throw one.reason
-      blocks.push(one.value)
-    }
-    return blocks
+    const outcomes = await Promise.allSettled(waits)
+    const blocks = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    const failed = outcomes.find((one) => one.status === 'rejected')
+    if (failed === undefined) return blocks
+    for (const { piece } of blocks) piece.release()
+    throw failed.reason
   }
 
   /** The most blocks that may ever be read ahead. */
@@ -139,15 +142,25 @@ export class Blocks {
   }
 
   /** Keeps block `i`, which was read, for a reader who will go on in it. */
-  keep(place: SegmentPlace, i: number, block: Uint8Array): void {
+  keep(place: SegmentPlace, i: number, { bytes, piece }: Block): void {
     const name = blockKey(placeKey(place), i)
     if (this.#held.has(name) || !this.#hasRoom(1)) return
-    // One of several in the same memory would keep all of it.
-    const isAlone = block.length === block.buffer.byteLength
-    const bytes = Promise.resolve(isAlone ? block : Uint8Array.from(block))
+    const block = Promise.resolve(this.#alone({ bytes, piece }))
     const request = { abort: new AbortController(), wanted: 1 }
-    this.#held.set(name, { bytes, request, waiting: 0, ahead: true, since: this.#wished })
+    this.#held.set(name, { block, request, waiting: 0, ahead: true, since: this.#wished })
     this.#aheadBytes += BLOCK_BYTES
+  }
+
+  /** The same block in a piece of its own: one of several in the same would keep all of it. */
+  #alone({ bytes, piece }: Block): Block {
+    if (piece.bytes.length < 2 * BLOCK_BYTES) {
+      piece.retain()
+      return { bytes, piece }
+    }
+    const { memory } = this.#deps
+    const copy = memory.take(bytes.length)
+    copy.set(bytes)
+    return { bytes: copy, piece: new Piece(copy, memory) }
   }
 
   /** Lets go of blocks `[from, to)` that were read ahead for a reader who has gone. */
@@ -194,7 +207,7 @@ export class Blocks {
   }
 
   /** Waits for a block that is held. */
-  async #wait(name: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  async #wait(name: string, signal: AbortSignal | undefined): Promise<Block> {
     const held = must(this.#held.get(name), 'A block that is wanted is on its way')
     held.waiting++
     if (held.ahead) {
@@ -202,7 +215,10 @@ export class Blocks {
       this.#aheadBytes -= BLOCK_BYTES
     }
     try {
-      return await (signal === undefined ? held.bytes : unlessAborted(held.bytes, signal))
+      const block = await (signal === undefined ? held.block : unlessAborted(held.block, signal))
+      // Whoever waits for it keeps it held, so that nobody has let it go yet.
+      block.piece.retain()
+      return block
     } finally {
       held.waiting--
       if (held.waiting === 0) this.#drop(name, held)
@@ -214,6 +230,10 @@ export class Blocks {
     if (this.#held.get(name) !== held) return
     this.#held.delete(name)
     if (held.ahead) this.#aheadBytes -= BLOCK_BYTES
+    held.block.then(
+      ({ piece }) => piece.release(),
+      () => undefined,
+    )
     held.request.wanted--
     if (held.request.wanted === 0) held.request.abort.abort()
   }
@@ -228,12 +248,12 @@ export class Blocks {
     const coming = this.#begin(place, key, { from, to, ahead, signal: request.abort.signal })
     for (let i = from; i < to; i++) {
       const name = blockKey(key, i)
-      const bytes = coming.then((blocks) => must(blocks[i - from], 'A block of those obtained'))
-      const held: Held = { bytes, request, waiting: 0, ahead, since: this.#wished }
+      const block = coming.then((blocks) => must(blocks[i - from], 'A block of those obtained'))
+      const held: Held = { block, request, waiting: 0, ahead, since: this.#wished }
       if (ahead) this.#aheadBytes += BLOCK_BYTES
       this.#held.set(name, held)
       // Who waits for it hears of a failure; who comes later asks anew.
-      bytes.catch(() => this.#drop(name, held))
+      block.catch(() => this.#drop(name, held))
     }
   }
 
@@ -252,25 +272,25 @@ export class Blocks {
       readonly ahead: boolean
       readonly signal: AbortSignal
     },
-  ): Promise<readonly Promise<Uint8Array>[]> {
+  ): Promise<readonly Promise<Block>[]> {
     const found: (Uint8Array | null)[] = []
     for (let i = from; i < to; i++) found.push(await this.#cached(place.entry, blockKey(key, i), i))
-    const blocks: Promise<Uint8Array>[] = []
+    const blocks: Promise<Block>[] = []
     while (blocks.length < found.length) {
       const first = blocks.length
       const cached = found[first] ?? null
       if (cached !== null) {
-        blocks.push(Promise.resolve(cached))
+        blocks.push(Promise.resolve(ownBlock(cached)))
         continue
       }
       let end = first
       while (end < found.length && found[end] === null) end++
       const fetched = this.#get(place, key, { from: from + first, to: from + end, signal })
       for (let i = first; i < end; i++) {
-        const block = fetched.then((all) => {
+        const block = fetched.then((piece) => {
           const at = (i - first) * BLOCK_BYTES
-          const bytes = all.subarray(at, at + BLOCK_BYTES)
-          return this.#verified(place, key, from + i, { bytes, ahead, signal })
+          const bytes = piece.bytes.subarray(at, at + BLOCK_BYTES)
+          return this.#verified(place, key, from + i, { block: { bytes, piece }, ahead, signal })
         })
         blocks.push(block)
       }
@@ -291,14 +311,15 @@ export class Blocks {
     key: string,
     i: number,
     {
-      bytes,
+      block: got,
       ahead,
       signal,
-    }: { readonly bytes: Uint8Array; readonly ahead: boolean; readonly signal: AbortSignal },
-  ): Promise<Uint8Array> {
+    }: { readonly block: Block; readonly ahead: boolean; readonly signal: AbortSignal },
+  ): Promise<Block> {
     const name = blockKey(key, i)
-    const isSound = await this.#isSound(place.entry, i, bytes)
-    const block = isSound ? bytes : await this.#elsewhere(place, key, i, signal)
+    const isSound = await this.#isSound(place.entry, i, got.bytes)
+    if (!isSound) got.piece.release()
+    const block = isSound ? got : await this.#elsewhere(place, key, i, signal)
     if (block === null) {
       throw new OperatingError(
         'corrupt',
@@ -306,8 +327,12 @@ export class Blocks {
       )
     }
     const { cache } = this.#deps
-    if (ahead && cache?.putPassing !== undefined) cache.putPassing(name, block)
-    else cache?.put(name, block)
+    if (cache === null) return block
+    const { bytes, piece } = block
+    piece.retain()
+    const done = (): void => piece.release()
+    if (ahead && cache.putPassing !== undefined) cache.putPassing(name, bytes, done)
+    else cache.put(name, bytes, done)
     return block
   }
 
@@ -317,13 +342,15 @@ export class Blocks {
     key: string,
     i: number,
     signal: AbortSignal,
-  ): Promise<Uint8Array | null> {
+  ): Promise<Block | null> {
     if (!(store instanceof FailoverStore)) return null
     const range = { from: i * BLOCK_BYTES, to: Math.min((i + 1) * BLOCK_BYTES, entry.dataLength) }
     const isSound = (bytes: Uint8Array): Promise<boolean> => this.#isSound(entry, i, bytes)
-    return (await store.getSound(key, { range, signal }, isSound))?.bytes ?? null
+    const found = await store.getSound(key, { range, signal }, isSound)
+    return found === null ? null : ownBlock(found.bytes)
   }
 
+  /** Blocks `[from, to)` as the store has them, in one piece that is looked at once for each. */
   async #get(
     { store, entry }: SegmentPlace,
     key: string,
@@ -332,21 +359,24 @@ export class Blocks {
       to,
       signal,
     }: { readonly from: number; readonly to: number; readonly signal: AbortSignal },
-  ): Promise<Uint8Array> {
+  ): Promise<Piece> {
+    const { memory } = this.#deps
+    const users = to - from
     const range = { from: from * BLOCK_BYTES, to: Math.min(to * BLOCK_BYTES, entry.dataLength) }
     const release = await this.#deps.lane.acquire(range.to - range.from, signal)
     try {
       const found = await this.#paced(store, key, range, signal)
       if (found === null) throw new OperatingError('absent', `Cannot read ${key}: it is gone`)
       const length = range.to - range.from
-      if (found.bytes.length === length) return found.bytes
+      if (found.bytes.length === length) return new Piece(found.bytes, memory, users)
+      memory.give(found.bytes)
       const isWhole = (bytes: Uint8Array): Promise<boolean> =>
         Promise.resolve(bytes.length === length)
       const other =
         store instanceof FailoverStore
           ? await store.getSound(key, { range, signal }, isWhole)
           : null
-      if (other !== null) return other.bytes
+      if (other !== null) return new Piece(other.bytes, null, users)
       throw new OperatingError('corrupt', `Cannot use ${key}: it is shorter than was archived`)
     } finally {
       release()
@@ -360,18 +390,19 @@ export class Blocks {
     range: { readonly from: number; readonly to: number },
     signal: AbortSignal,
   ): Promise<ObjectBytes | null> {
-    const { pace } = this.#deps
+    const { memory, pace } = this.#deps
     const get = (from: number, to: number): Promise<ObjectBytes | null> =>
-      store.get(key, { range: { from, to }, signal })
+      store.get(key, { range: { from, to }, signal, memory })
     const length = range.to - range.from
     await pace?.turn(signal)
     if (pace?.isBusy !== true || length <= BLOCK_BYTES) return get(range.from, range.to)
-    const bytes = new Uint8Array(length)
+    const bytes = memory.take(length)
     for (let from = range.from; ; from += BLOCK_BYTES) {
       const to = Math.min(from + BLOCK_BYTES, range.to)
       const found = await get(from, to)
       if (found === null) return null
       bytes.set(found.bytes, from - range.from)
+      memory.give(found.bytes)
       const isCut = found.bytes.length < to - from
       const end = from - range.from + found.bytes.length
       if (isCut || to === range.to) return { ...found, bytes: bytes.subarray(0, end) }

@@ -15,6 +15,7 @@ import { BatchWalk } from './batch-walk.ts'
 import type { Blocks, SegmentPlace } from './blocks.ts'
 import { locateOffset, type LoadPage } from './locate.ts'
 import type { PageCache } from './pages.ts'
+import type { Block } from './read-memory.ts'
 import { type ColdBatches, Readahead, WINDOW_MAX } from './readahead.ts'
 
 /** What a cold reader reads through. */
@@ -67,9 +68,9 @@ export class ColdReader {
         at = place.entry.end
         continue
       }
-      const { parts, bytes, nextOffset } = read
+      const { parts, bytes, nextOffset, release } = read
       if (bytes > 0) await this.#readAhead(place, at, read)
-      return { parts, bytes, nextOffset, release: nothing }
+      return { parts, bytes, nextOffset, release }
     }
   }
 
@@ -89,8 +90,8 @@ export class ColdReader {
     while (start < dataLength) {
       const first = Math.floor(start / BLOCK_BYTES)
       const last = lastBlock(entry, first, start, limits.maxBytes)
-      const bytes = await this.#deps.blocks.read(place, first, last + 1, limits.signal)
-      const read = collect(new BatchWalk(bytes, first), start, from, limits)
+      const found = await this.#deps.blocks.read(place, first, last + 1, limits.signal)
+      const read = collect({ blocks: found, first }, start, from, limits)
       if (read !== null) return read
       start = blocks.startBehind(first, dataLength)
     }
@@ -164,14 +165,36 @@ function lastBlock(entry: SegmentEntry, first: number, start: number, maxBytes: 
 
 /**
  * Whole batches from the one that holds `from`, at `start` or behind it; null when all that there
- * are end below.
+ * are end below. The blocks are let go by whoever gets them, or here.
  */
 function collect(
-  walk: BatchWalk,
+  { blocks, first }: { readonly blocks: readonly Block[]; readonly first: number },
   start: number,
   from: Offset,
   limits: ReadLimits,
 ): ColdBatches | null {
+  const release = (): void => {
+    for (const { piece } of blocks) piece.release()
+  }
+  try {
+    const bytes = blocks.map((block) => block.bytes)
+    const found = batchesOf(new BatchWalk(bytes, first), start, from, limits)
+    if (found === null) release()
+    if (found === null) return null
+    const rest = blocks.slice(Math.floor(found.endPosition / BLOCK_BYTES) - first)
+    return { ...found, rest, release }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+function batchesOf(
+  walk: BatchWalk,
+  start: number,
+  from: Offset,
+  limits: ReadLimits,
+): Omit<ColdBatches, 'rest' | 'release'> | null {
   let more = walk.seek(start)
   while (more && walk.endOffset <= from) more = walk.next()
   if (!more) return null
@@ -190,6 +213,5 @@ function collect(
     bytes: end - begin,
     nextOffset,
     endPosition: end,
-    rest: walk.blocksFrom(end),
   }
 }

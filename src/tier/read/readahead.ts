@@ -7,6 +7,7 @@ import type { Offset } from '../../base/units.ts'
 import { BLOCK_BYTES } from '../manifest/block-table.ts'
 import type { SegmentEntry } from '../manifest/entry.ts'
 import type { Blocks, SegmentPlace } from './blocks.ts'
+import type { Block } from './read-memory.ts'
 
 /** Readers remembered per partition. */
 const STREAMS_MAX = 16
@@ -23,7 +24,9 @@ export interface ColdBatches {
   /** Position in the segment's data behind the last batch. */
   readonly endPosition: number
   /** Blocks that were read from there on, the first maybe in part: a next read begins with them. */
-  readonly rest: readonly Uint8Array[]
+  readonly rest: readonly Block[]
+  /** Lets go of all that was read. */
+  release(): void
 }
 
 /** Blocks `[from, to)` of a segment that were read ahead. */

@@ -268,11 +268,15 @@ class RetriedView implements RetryingStore {
   }
 
   get(key: string, options: GetOptions & Deadline = {}): Promise<ObjectBytes | null> {
-    const { range } = options
+    const { range, memory } = options
     const size = range === undefined ? -1 : range.to - range.from
     const call = { ...options, what: `get ${key}`, bytes: size < 0 ? UNKNOWN_BYTES : size }
+    const asked: GetOptions = {
+      ...(range === undefined ? {} : { range }),
+      ...(memory === undefined ? {} : { memory }),
+    }
     const get = (signal: AbortSignal): Promise<ObjectBytes | null> =>
-      this.#store.get(key, range === undefined ? { signal } : { range, signal })
+      this.#store.get(key, { ...asked, signal })
     const { hedging } = this.#retrier
     return this.#retrier.run(
       call,

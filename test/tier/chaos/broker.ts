@@ -31,12 +31,14 @@ import type { ObjectStore } from '../../../src/ports/object-store.ts'
 import type { SimObjectStore } from '../../sim/object-store.ts'
 import { crypto as real } from '../../log/batches.ts'
 import { RULES, tools } from '../../record/support.ts'
+import { SpoiledMemory } from '../support.ts'
 import { Gate } from './gate.ts'
 import { Instruments } from './instruments.ts'
 import type { ChaosPartition, Leading, Led } from './parts.ts'
 import type { World } from './world.ts'
 
 const KIB = 1024
+const MIB = 1024 * KIB
 
 /** Small sizes, so that every limit is met soon. */
 const SMALL: LogStoreOptions = {
@@ -98,6 +100,7 @@ export class ChaosBroker implements Leading {
         crypto: flaw.crypto?.(crypto) ?? crypto,
         telemetry: this.instruments,
         cache,
+        readMemory: new SpoiledMemory(MIB),
         claim: async (store) => {
           const { life = null, generation = 0 } = this.#life ?? {}
           this.#life = await claimBucket(store, crypto, { clusterId: 'chaos', life, generation })

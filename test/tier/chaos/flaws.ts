@@ -16,6 +16,7 @@ import { decodeHead, encodeHead } from '../../../src/tier/manifest/head.ts'
 import { archiveEnd } from '../../../src/tier/manifest/manifest.ts'
 import type { PartitionTier } from '../../../src/tier/partition-tier.ts'
 import { Blocks, placeKey, type SegmentPlace } from '../../../src/tier/read/blocks.ts'
+import { ownBlock } from '../../../src/tier/read/read-memory.ts'
 import { expiredTo } from '../../../src/tier/upload/expiry.ts'
 import { Uploader } from '../../../src/tier/upload/uploader.ts'
 import { crypto as real } from '../../log/batches.ts'
@@ -252,7 +253,7 @@ export const FLAWS: readonly Flaw[] = [
       Blocks.prototype.read = async (place: SegmentPlace, from, to) => {
         const range = { from: from * BLOCK_BYTES, to: Math.min(to * BLOCK_BYTES, sizeOf(place)) }
         const found = await place.store.get(placeKey(place), { range })
-        return found === null ? [] : [found.bytes]
+        return found === null ? [] : [ownBlock(found.bytes)]
       }
       return () => {
         Blocks.prototype.read = read

@@ -22,7 +22,7 @@ import { crypto, joined, MemoryFile } from '../../log/batches.ts'
 import { QuietTelemetry } from '../../log/store-harness.ts'
 import { Scheduler, SimClock } from '../../sim/clock.ts'
 import { SimBucket } from '../../sim/object-store.ts'
-import { ORDERS, seeded } from '../support.ts'
+import { ORDERS, SpoiledMemory, seeded } from '../support.ts'
 import { sealedFile, type BatchPlan, type SegmentFile } from '../upload/segments.ts'
 
 /** A cache in memory that forgets nothing, and may be spoiled. */
@@ -34,9 +34,10 @@ export class AllCache implements BlockCache {
     return this.blocks.get(key) ?? null
   }
 
-  put(key: string, bytes: Uint8Array): void {
+  put(key: string, bytes: Uint8Array, done?: () => void): void {
     this.puts++
-    this.blocks.set(key, bytes)
+    this.blocks.set(key, done === undefined ? bytes : Uint8Array.from(bytes))
+    done?.()
   }
 }
 
@@ -69,6 +70,7 @@ export class ArchiveBed {
   readonly store: ObjectStore
   readonly asked: Asked[] = []
   readonly blocks: Blocks
+  readonly memory = new SpoiledMemory(16 * MiB)
   readonly lane: Semaphore
   readonly archive: PartitionArchive
   readonly known: Known[] = []
@@ -100,7 +102,10 @@ export class ArchiveBed {
     }
     this.lane = new Semaphore({ unitsMax: shape.laneBytes ?? 64 * MiB, waitersMax: 1000 })
     const { cache = new AllCache(), aheadBytesMax = 64 * MiB } = shape
-    this.blocks = new Blocks({ crypto, cache, lane: this.lane }, { aheadBytesMax })
+    this.blocks = new Blocks(
+      { crypto, memory: this.memory, cache, lane: this.lane },
+      { aheadBytesMax },
+    )
     this.archive = this.#archive()
     this.reader = this.coldReader()
   }
@@ -188,6 +193,7 @@ export class ArchiveBed {
     const work = reader.read(offset(from), signal === undefined ? given : { ...given, signal })
     const read = await this.run(work)
     const all = joined(read.parts)
+    read.release()
     if (all.length !== read.bytes) throw new Error('A read miscounts its bytes')
     return { ...read, all }
   }

@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { must } from '../../../src/base/assert.ts'
 import { asError, OperatingError } from '../../../src/base/errors.ts'
 import { MiB } from '../../../src/base/units.ts'
 import { placeKey } from '../../../src/tier/read/blocks.ts'
+import type { Block } from '../../../src/tier/read/read-memory.ts'
 import { AllCache, ArchiveBed, type ArchiveShape } from './archive.ts'
 
 /** Twelve blocks and a bit. */
@@ -21,17 +23,20 @@ beforeEach(async () => {
   bed = await fresh()
 })
 
-const expectBlocks = (blocks: readonly Uint8Array[], from: number): void => {
+/** Looks at blocks, and lets them go. */
+const expectBlocks = (blocks: readonly Block[], from: number): void => {
   const data = bed.bucket.peek(placeKey(bed.place(0))) ?? new Uint8Array(0)
   const { dataLength } = bed.place(0).entry
-  blocks.forEach((block, i) => {
+  blocks.forEach(({ bytes, piece }, i) => {
     const at = (from + i) * MiB
-    expect(Buffer.compare(block, data.subarray(at, Math.min(at + MiB, dataLength)))).toBe(0)
+    expect(Buffer.compare(bytes, data.subarray(at, Math.min(at + MiB, dataLength)))).toBe(0)
+    piece.release()
   })
 }
 
-/** Nothing is kept or on its way. */
+/** Nothing is kept or on its way, and nobody looks at anything. */
 const expectIdle = (): void => {
+  expect(bed.memory.out).toBe(0)
   expect([bed.blocks.heldBlocks, bed.blocks.aheadBytes, bed.lane.free]).toEqual([0, 0, 64 * MiB])
 }
 
@@ -58,8 +63,8 @@ describe('Blocks.read()', () => {
 
   it('asks for missing neighbours at once, and for nothing that is there', async () => {
     const place = bed.place(0)
-    await bed.run(bed.blocks.read(place, 4, 6))
-    await bed.run(bed.blocks.read(place, 2, 8))
+    expectBlocks(await bed.run(bed.blocks.read(place, 4, 6)), 4)
+    expectBlocks(await bed.run(bed.blocks.read(place, 2, 8)), 2)
     const ranges = bed.asked.map(({ from, to }) => [from / MiB, to / MiB])
     expect(ranges).toEqual([
       [4, 6],
@@ -67,7 +72,9 @@ describe('Blocks.read()', () => {
       [6, 8],
     ])
     const overlapping = [bed.blocks.read(place, 8, 10), bed.blocks.read(place, 9, 11)]
-    await bed.run(Promise.all(overlapping))
+    const [eighth = [], ninth = []] = await bed.run(Promise.all(overlapping))
+    expectBlocks(eighth, 8)
+    expectBlocks(ninth, 9)
     const others = bed.asked.slice(3).map(({ from, to }) => [from / MiB, to / MiB])
     expect(others.toSorted()).toEqual([
       [10, 11],
@@ -78,7 +85,7 @@ describe('Blocks.read()', () => {
 
   it('fetches anew what a cache gives that is not what was archived', async () => {
     const place = bed.place(0)
-    await bed.run(bed.blocks.read(place, 0, 3))
+    expectBlocks(await bed.run(bed.blocks.read(place, 0, 3)), 0)
     const [name = '', short = '', gone = ''] = cache.blocks.keys()
     const spoiled = Uint8Array.from(cache.blocks.get(name) ?? [])
     spoiled[5000] = (spoiled[5000] ?? 0) ^ 1
@@ -170,13 +177,14 @@ describe('Blocks.readAhead()', () => {
     expectBlocks(await bed.run(bed.blocks.read(place, 0, 3)), 0)
     expect(bed.blocks.aheadBytes).toBe(2 * MiB)
     bed.blocks.forget(place, 0, 13)
+    await bed.scheduler.runUntilIdle()
     expect(bed.asked.length).toBe(2)
     expectIdle()
   })
 
   it('asks for nothing that is held, on its way or cached', async () => {
     const place = bed.place(0)
-    await bed.run(bed.blocks.read(place, 2, 4))
+    expectBlocks(await bed.run(bed.blocks.read(place, 2, 4)), 2)
     bed.blocks.readAhead(place, 0, 3)
     bed.blocks.readAhead(place, 1, 8)
     await bed.scheduler.runUntilIdle()
@@ -243,12 +251,13 @@ describe('Blocks.readAhead()', () => {
   it('keeps a block that a reader goes on in, and not the memory around it', async () => {
     bed = await fresh({ cache: null })
     const place = bed.place(0)
-    const [, block = new Uint8Array(0)] = await bed.run(bed.blocks.read(place, 4, 6))
-    bed.blocks.keep(place, 5, block)
+    const read = await bed.run(bed.blocks.read(place, 4, 6))
+    bed.blocks.keep(place, 5, must(read[1], 'A second block'))
     expect(bed.blocks.aheadBytes).toBe(MiB)
     const again = await bed.run(bed.blocks.read(place, 5, 6))
+    expectBlocks(read, 4)
+    expect(again[0]?.bytes.buffer.byteLength).toBe(MiB)
     expectBlocks(again, 5)
-    expect(again[0]?.buffer.byteLength).toBe(MiB)
     expect(bed.asked.length).toBe(1)
     expectIdle()
   })
