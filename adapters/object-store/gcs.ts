@@ -2,20 +2,23 @@
 // key file, the machine's account, the identity of another cloud. It repeats nothing: who asks
 // knows how long there is. Checksums are native where that loads.
 //
-// Reads are our own requests, by the SDK's credentials. A read that is given up makes the SDK
-// (8.4.0, File.createReadStream) destroy the agent that all its requests share, and every other
-// request with it; readers give up all the time. What the SDK has begun to send it cannot end: such
-// an operation ends for its caller, and by itself later. Idle connections are the SDK's own.
+// Reads, and uploads in parts, are our own requests, by the SDK's credentials. A read that is given
+// up makes the SDK (8.4.0, File.createReadStream) destroy the agent that all its requests share, and
+// every other request with it; readers give up all the time. And the SDK keeps what it is handed
+// after it has taken it, so that the memory of a part could not be used again. What the SDK has
+// begun to send it cannot end: such an operation ends for its caller, and by itself later. Idle
+// connections are the SDK's own.
 import { crc32c as plainCrc32c } from '../../src/base/crc32c.ts'
 import type { ObjectSource, ObjectStore } from '../../src/ports/object-store.ts'
 import { Storage, type Bucket, type File } from '@google-cloud/storage'
 import { gcsFailure, type GcsApi, type GcsObject } from './gcs/api.ts'
 import { answerFailure, type GcsPlace } from './gcs/rest.ts'
 import { gcsStore, type GcsStoreOptions } from './gcs/store.ts'
+import { putResumably } from './gcs/upload.ts'
 import { AnswerError, bareCause } from './shared/failure.ts'
 import { encodeStrictly, type HttpAnswer, type HttpRequest, type Into } from './shared/http.ts'
 import { nodeHttp } from './shared/node-http.ts'
-import { eachPart, SourceError } from './shared/parts.ts'
+import { SourceError } from './shared/parts.ts'
 
 /** Which bucket, and how it is reached. */
 export interface GcsOptions extends GcsPlace, GcsStoreOptions {
@@ -27,8 +30,6 @@ export interface GcsOptions extends GcsPlace, GcsStoreOptions {
 }
 
 const TYPE = 'application/octet-stream'
-/** What is handed to the SDK at once: it keeps several of these on the way to a socket. */
-const PIECE_BYTES = 1 << 20
 
 /** Opens a bucket; nothing is sent yet. */
 export async function openGcsStore(options: GcsOptions): Promise<ObjectStore> {
@@ -77,44 +78,14 @@ class SdkApi implements GcsApi {
     { partBytes, condition, taken }: Parameters<GcsApi['putParts']>[2],
     signal: AbortSignal,
   ): Promise<GcsObject> {
-    const file = this.#bucket.file(key)
-    const stream = file.createWriteStream({
-      ...{ resumable: true, chunkSize: partBytes, validation: false },
-      metadata: { contentType: TYPE, contentLength: source.size },
-      ...matching(condition),
-    })
-    let session: string | null = null
-    stream.once('uri', (uri: string) => {
-      session = uri
-    })
-    const ended = Promise.withResolvers<undefined>()
-    stream.once('finish', () => ended.resolve(undefined)).once('error', ended.reject)
-    ended.promise.catch(() => {})
-    const write = (piece: Uint8Array): Promise<undefined> =>
-      new Promise((resolve) => stream.write(piece, () => resolve(undefined)))
-    let turn = Promise.resolve()
-    const limits = { partBytes, atOnce: 2, partsMax: Infinity }
-    try {
-      await eachPart(source, limits, signal, ({ bytes }) => {
-        turn = turn.then(async () => {
-          taken(bytes)
-          for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-            const piece = bytes.subarray(at, at + PIECE_BYTES)
-            await this.#told(signal, () => Promise.race([ended.promise, write(piece)]))
-          }
-        })
-        return turn
-      })
-      stream.end()
-      await this.#told(signal, () => ended.promise)
-      return objectOf(file)
-    } catch (error) {
-      stream.destroy()
-      if (session === null) throw error
-      await this.#giveUp(session)
-      const isGone = error instanceof AnswerError && (error.status === 404 || error.status === 410)
-      throw isGone ? new AnswerError({ status: error.status, code: 'NoSuchUpload' }, error) : error
+    const { apiEndpoint } = this.#storage
+    const upload = {
+      url: `${apiEndpoint}/upload/storage/v1/b/${this.#bucket.name}/o`,
+      key,
+      condition: condition === undefined ? {} : { ifGenerationMatch: condition },
+      send: (request: HttpRequest, other = signal) => this.#send(request, other),
     }
+    return putResumably(upload, source, { partBytes, taken }, signal)
   }
 
   async get(
@@ -184,14 +155,9 @@ class SdkApi implements GcsApi {
     }
     const headers = { ...request.headers, ...proof }
     const answer = await this.#http.send({ ...request, headers }, signal)
-    if (answer.status >= 200 && answer.status < 300) return answer
+    // 308 asks for the next part of a resumable upload.
+    if ((answer.status >= 200 && answer.status < 300) || answer.status === 308) return answer
     throw answerFailure(answer)
-  }
-
-  /** Google would keep the session for a week; it answers 499 to what is given up. */
-  async #giveUp(session: string): Promise<void> {
-    const request = { method: 'DELETE', url: session, headers: {} } as const
-    await this.#send(request, AbortSignal.timeout(10_000)).catch(() => {})
   }
 
   /**

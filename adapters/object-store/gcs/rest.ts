@@ -49,7 +49,7 @@ export function restApi(parts: GcsParts, place: GcsPlace): GcsApi {
     url: `${endpoint}/upload/storage/v1/b/${bucket}/o`,
     key,
     condition: condition === undefined ? {} : { ifGenerationMatch: condition },
-    send: (request) => send(request, signal),
+    send: (request, other = signal) => send(request, other),
   })
   return {
     crc32c: (bytes, seed) => parts.crc32c(bytes, seed),

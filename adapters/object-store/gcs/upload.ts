@@ -13,10 +13,12 @@ export interface GcsUpload {
   readonly key: string
   /** Parameters of its condition. */
   readonly condition: Readonly<Record<string, string>>
-  send(request: HttpRequest): Promise<HttpAnswer>
+  /** Sends a request of the upload, or one that outlives it by another signal. */
+  send(request: HttpRequest, signal?: AbortSignal): Promise<HttpAnswer>
 }
 
 const TYPE = 'application/octet-stream'
+const GIVE_UP_MS = 10_000
 
 /** Puts bytes in one request; Google refuses them if they have another checksum. */
 export async function putWhole(
@@ -68,7 +70,9 @@ export async function putResumably(
     })
   } catch (error) {
     // Google answers 499 to what is given up; the session would go by itself within a week.
-    await upload.send({ method: 'DELETE', url: session, headers: {} }).catch(() => {})
+    // The signal may be what ended it.
+    const given = { method: 'DELETE', url: session, headers: {} } as const
+    await upload.send(given, AbortSignal.timeout(GIVE_UP_MS)).catch(() => {})
     throw error
   }
   if (last === null) throw new AnswerError({ status: 0, code: 'NoParts' })
