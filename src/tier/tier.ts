@@ -70,8 +70,8 @@ export interface TieredPartition {
   limit(): Offset
 }
 
-/** Memory of uploads that is kept for the next ones. */
-const UPLOAD_MEMORY_KEPT: number = 32 * MiB
+/** Memory of uploads that is kept for the next ones: as much as stores take at the same time. */
+const UPLOAD_MEMORY_KEPT: number = 128 * MiB
 const PAGES_BYTES_MAX: number = 16 * MiB
 const READERS_WAITING_MAX = 10_000
 const UPLOADS_WAITING_MAX = 100_000

@@ -57,16 +57,11 @@ export async function putResumably(
   })
   const session = begun.header('location') ?? ''
   let last: HttpAnswer | null = null
-  let turn: Promise<void> = Promise.resolve()
-  const limits = { partBytes: how.partBytes, atOnce: 2, partsMax: Infinity }
+  const limits = { partBytes: how.partBytes, atOnce: 2, partsMax: Infinity, inOrder: true }
   try {
-    await eachPart(source, limits, signal, ({ from, bytes }) => {
-      turn = turn.then(async () => {
-        if (signal.aborted) throw signal.reason
-        how.taken(bytes)
-        last = await sendPart(upload, session, bytes, { from, size: source.size })
-      })
-      return turn
+    await eachPart(source, limits, signal, async ({ from, bytes }) => {
+      how.taken(bytes)
+      last = await sendPart(upload, session, bytes, { from, size: source.size })
     })
   } catch (error) {
     // Google answers 499 to what is given up; the session would go by itself within a week.

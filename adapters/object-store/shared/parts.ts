@@ -3,6 +3,7 @@
 // ascending order. What the source itself fails with reaches the caller of `put` unchanged: it says
 // more about the cause than any sentence of a store.
 import { assert } from '../../../src/base/assert.ts'
+import { asError } from '../../../src/base/errors.ts'
 import type { ObjectSource } from '../../../src/ports/object-store.ts'
 
 /** What reads of a source begin at multiples of, in bytes. */
@@ -16,6 +17,11 @@ export interface PartLimits {
   readonly atOnce: number
   /** Most parts that the store takes for one object. */
   readonly partsMax: number
+  /**
+   * Whether they are sent one after the other, in their order: those that are sent first need not
+   * have been read first. Side by side, if absent.
+   */
+  readonly inOrder?: boolean
 }
 
 /** One part of a body: `bytes` are `[from, from + bytes.length)` of it. */
@@ -68,6 +74,34 @@ export function partBytesFor(size: number, limits: PartLimits): number {
   return Math.ceil(least / PART_ALIGNMENT) * PART_ALIGNMENT
 }
 
+/** Whose turn it is, by index. */
+class Turns {
+  readonly #waiting = new Map<number, PromiseWithResolvers<undefined>>()
+  #next = 0
+  #failure: Error | null = null
+
+  /** Resolves when all before `index` are done. Throws what one of them failed with. */
+  async of(index: number): Promise<void> {
+    if (this.#failure !== null) throw this.#failure
+    if (index === this.#next) return
+    const turn = Promise.withResolvers<undefined>()
+    this.#waiting.set(index, turn)
+    await turn.promise
+  }
+
+  done(): void {
+    this.#next++
+    this.#waiting.get(this.#next)?.resolve(undefined)
+    this.#waiting.delete(this.#next)
+  }
+
+  fail(error: unknown): void {
+    this.#failure = asError(error)
+    for (const { reject } of this.#waiting.values()) reject(this.#failure)
+    this.#waiting.clear()
+  }
+}
+
 /**
  * Reads every part of `source` and hands it to `send`, `limits.atOnce` at a time. After a failure
  * none is begun; it throws the first one once all that had begun have ended.
@@ -81,6 +115,7 @@ export async function eachPart(
   const partBytes = partBytesFor(source.size, limits)
   const count = Math.ceil(source.size / partBytes)
   const failures: unknown[] = []
+  const turns = limits.inOrder === true ? new Turns() : null
   let next = 0
   const worker = async (): Promise<void> => {
     while (next < count && failures.length === 0) {
@@ -88,12 +123,18 @@ export async function eachPart(
       const from = index * partBytes
       const to = Math.min(source.size, from + partBytes)
       const bytes = await readSource(source, { from, to }, signal)
+      await turns?.of(index)
       if (signal.aborted) throw signal.reason
       await send({ index, from, bytes })
+      turns?.done()
       source.recycle?.(bytes)
     }
   }
-  const guarded = (): Promise<unknown> => worker().catch((error: unknown) => failures.push(error))
+  const guarded = (): Promise<unknown> =>
+    worker().catch((error: unknown) => {
+      failures.push(error)
+      turns?.fail(error)
+    })
   await Promise.all(Array.from({ length: Math.min(limits.atOnce, count) }, guarded))
   if (failures.length > 0) throw failures[0]
 }

@@ -53,6 +53,12 @@ const segmentsHere = (target: Target): number =>
     .map(String)
     .filter((name) => name.endsWith('.seg')).length
 
+/** Lets what a topic has be archived, or not. */
+async function setCopying(target: Target, topic: string, isOn: boolean): Promise<void> {
+  const words = ['topic', 'alter', topic, '--bootstrap', `127.0.0.1:${String(target.port)}`]
+  await run([STRATALOG, ...words, '--config', `remote.log.copy.disable=${String(!isOn)}`], ROOT)
+}
+
 /** Lets the topic be archived and waits until only its end is here; seconds and bytes it took. */
 async function archive(
   target: Target,
@@ -61,8 +67,7 @@ async function archive(
   const segments = segmentsHere(target) - 1
   const cpu = cpuSeconds(target.pid) ?? 0
   const began = performance.now()
-  const words = ['topic', 'alter', topic, '--bootstrap', `127.0.0.1:${String(target.port)}`]
-  await run([STRATALOG, ...words, '--config', 'remote.log.copy.disable=false'], ROOT)
+  await setCopying(target, topic, true)
   while (segmentsHere(target) > 2) {
     if (performance.now() - began > DEADLINE_MS) throw new Error('It is not archived in time')
     await sleep(50)
@@ -175,16 +180,21 @@ export const tierBeside: Row = {
     const beside: Figures[] = []
     let heldMib = 0
     for (let round = 0; round < bench.plan.rounds; round++) {
+      // More than can be archived while the producers are measured.
+      const uploaded = `bench-up-${String(round)}`
+      await fill(bench, target, uploaded, bench.plan.isQuick ? 128 : 1024)
       alone.push((await measure(bench, target, 'produce', load)).figures)
       const before = residentMib(target.pid) ?? 0
       const seconds = bench.plan.seconds + 3
       const cold = { topic: 'bench-old', connections: READERS, seconds, loop: true, rate: 64 }
+      await setCopying(target, uploaded, true)
       const readers = measure(bench, target, 'fetch', { ...cold, depth: 1, maxBytes: 1 << 20 })
       await sleep(1000)
       const both = await measure(bench, target, 'produce', load)
       beside.push(both.figures)
       heldMib = Math.max(heldMib, (both.figures.loadedMib ?? 0) - before)
       await readers
+      await setCopying(target, uploaded, false)
     }
     await target.remove()
     await store.stop()
