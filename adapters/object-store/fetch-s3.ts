@@ -2,7 +2,7 @@
 // Nothing of Node. Every request carries the SHA-256 of its bytes, which the server compares.
 import { AwsClient } from 'aws4fetch'
 import type { ObjectStore } from '../../src/ports/object-store.ts'
-import { bareEtag, type S3Api, type S3Conditions } from './s3/api.ts'
+import { bareEtag, type S3Api, type S3Conditions, type S3PutPart } from './s3/api.ts'
 import { s3Store, type S3StoreOptions } from './s3/store.ts'
 import { AnswerError } from './shared/failure.ts'
 import { fetchHttp } from './shared/fetch-http.ts'
@@ -142,9 +142,10 @@ class FetchApi implements S3Api {
     number: number,
     bytes: Uint8Array,
     signal: AbortSignal,
-  ): Promise<string> {
+  ): Promise<S3PutPart> {
     const url = this.#url(key, { partNumber: number, uploadId })
-    return etagOf(await this.#send({ method: 'PUT', url, headers: {}, body: [bytes] }, signal))
+    const answer = await this.#send({ method: 'PUT', url, headers: {}, body: [bytes] }, signal)
+    return { etag: etagOf(answer) }
   }
 
   async completeUpload(

@@ -3,12 +3,11 @@
 // knows how long there is. Checksums are native where that loads.
 //
 // Reads, and uploads in parts, are our own requests, by the SDK's credentials. A read that is given
-// up makes the SDK (8.4.0, File.createReadStream) destroy the agent that all its requests share, and
-// every other request with it; readers give up all the time. And the SDK keeps what it is handed
-// after it has taken it, so that the memory of a part could not be used again. What the SDK has
-// begun to send it cannot end: such an operation ends for its caller, and by itself later. Idle
-// connections are the SDK's own.
-import { crc32c as plainCrc32c } from '../../src/base/crc32c.ts'
+// up makes the SDK (8.4.0, File.createReadStream) destroy the agent that all its requests share,
+// with every other request; readers give up all the time. And the SDK keeps what it is handed after
+// it has taken it, so that the memory of a part could not be used again. What the SDK has begun to
+// send it cannot end: such an operation ends for its caller, and by itself later. Idle connections
+// are the SDK's own.
 import type { ObjectSource, ObjectStore } from '../../src/ports/object-store.ts'
 import { Storage, type Bucket, type File } from '@google-cloud/storage'
 import { gcsFailure, type GcsApi, type GcsObject } from './gcs/api.ts'
@@ -17,6 +16,7 @@ import { gcsStore, type GcsStoreOptions } from './gcs/store.ts'
 import { putResumably } from './gcs/upload.ts'
 import { AnswerError, bareCause } from './shared/failure.ts'
 import { encodeStrictly, type HttpAnswer, type HttpRequest, type Into } from './shared/http.ts'
+import { nativeCrc32c, type Crc32c } from './shared/native-crc32c.ts'
 import { nodeHttp } from './shared/node-http.ts'
 import { SourceError } from './shared/parts.ts'
 
@@ -33,18 +33,18 @@ const TYPE = 'application/octet-stream'
 
 /** Opens a bucket; nothing is sent yet. */
 export async function openGcsStore(options: GcsOptions): Promise<ObjectStore> {
-  return gcsStore(new SdkApi(options, await fastCrc32c()), options.bucket, options)
+  return gcsStore(new SdkApi(options, await nativeCrc32c()), options.bucket, options)
 }
 
 class SdkApi implements GcsApi {
-  readonly crc32c: (bytes: Uint8Array, seed: number) => number
+  readonly crc32c: Crc32c
   readonly sign?: (key: string, seconds: number) => Promise<string>
   readonly #isAnonymous: boolean
   readonly #storage: Storage
   readonly #bucket: Bucket
   readonly #http = nodeHttp()
 
-  constructor(options: GcsOptions, crc32c: (bytes: Uint8Array, seed: number) => number) {
+  constructor(options: GcsOptions, crc32c: Crc32c) {
     const { bucket, endpoint, isAnonymous = false } = options
     this.crc32c = crc32c
     this.#isAnonymous = isAnonymous
@@ -231,13 +231,4 @@ function failureOf(error: unknown): unknown {
     { status: found, reason: typeof reason === 'string' ? reason : '', message: text },
     bareCause(error),
   )
-}
-
-async function fastCrc32c(): Promise<(bytes: Uint8Array, seed: number) => number> {
-  try {
-    const { crc32c } = await import('@node-rs/crc32')
-    return (bytes, seed) => crc32c(bytes, seed)
-  } catch {
-    return plainCrc32c
-  }
 }

@@ -127,7 +127,7 @@ async function openS3(place: Place, environment: Environment): Promise<ObjectSto
     throw new UsageError('AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together; set both')
   }
   const { openS3Store } = await import('./s3.ts')
-  const store = openS3Store({
+  const store = await openS3Store({
     bucket,
     pathStyle: pathStyle === 'true',
     ...(endpoint === undefined ? {} : { endpoint }),

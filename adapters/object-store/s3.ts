@@ -1,7 +1,8 @@
 // S3, and what speaks its protocol, by the SDK of AWS: it knows every way to get credentials, and
 // the endpoints of every region and kind of bucket. Requests are signed with the SHA-256 of their
-// bytes, made by OpenSSL: every S3 server compares it, so a put needs no other checksum. The SDK
-// does not retry: who asks knows how long there is.
+// bytes, made by OpenSSL: every S3 server compares it, so a put needs no other checksum; only large
+// parts go with a cheaper one where a store takes that. The SDK does not retry: who asks knows how
+// long there is.
 import { Readable } from 'node:stream'
 import {
   AbortMultipartUploadCommand,
@@ -21,12 +22,14 @@ import {
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import type { ObjectStore } from '../../src/ports/object-store.ts'
-import { bareEtag, type S3Api } from './s3/api.ts'
+import { bareEtag, type S3Api, type S3PutPart } from './s3/api.ts'
+import { PartSums, isSafeWay } from './s3/part-sums.ts'
 import { s3Store, type S3StoreOptions } from './s3/store.ts'
 import { collect } from './shared/collect.ts'
 import { DirectHttp, readsDirectly, type DirectAnswer } from './shared/direct-http.ts'
 import { AnswerError } from './shared/failure.ts'
 import { encodeStrictly } from './shared/http.ts'
+import { nativeCrc32c } from './shared/native-crc32c.ts'
 
 /** Which bucket, and how it is reached. */
 export interface S3Options extends S3StoreOptions {
@@ -51,7 +54,7 @@ const SILENCE_MS = 30_000
 const SOCKETS_MAX = 128
 
 /** Opens a bucket; nothing is sent yet. */
-export function openS3Store(options: S3Options): ObjectStore {
+export async function openS3Store(options: S3Options): Promise<ObjectStore> {
   const { endpoint, region, credentials } = options
   const agent = { keepAlive: true, maxSockets: SOCKETS_MAX }
   const client = new S3Client({
@@ -69,13 +72,14 @@ export function openS3Store(options: S3Options): ObjectStore {
       httpsAgent: agent,
     },
   } satisfies S3ClientConfig)
-  return s3Store(sdkApi(client, options.bucket), options.bucket, {
+  const sums = new PartSums(await nativeCrc32c(), isSafeWay(endpoint))
+  return s3Store(sdkApi(client, options.bucket, sums), options.bucket, {
     ...options,
     credentials: 'check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the profile or role',
   })
 }
 
-function sdkApi(client: S3Client, bucket: string): S3Api {
+function sdkApi(client: S3Client, bucket: string, sums: PartSums): S3Api {
   const direct = new DirectHttp()
   const at = (key: string): { Bucket: string; Key: string } => ({ Bucket: bucket, Key: key })
   const uploadAt = (key: string, uploadId: string) => ({ ...at(key), UploadId: uploadId }) as const
@@ -150,21 +154,42 @@ function sdkApi(client: S3Client, bucket: string): S3Api {
       throw new AnswerError({ status: code === 'AccessDenied' ? 403 : 500, code })
     },
     beginUpload: async (key, abortSignal) => {
-      const command = new CreateMultipartUploadCommand(at(key))
-      const { UploadId } = await told(client.send(command, { abortSignal }))
-      return UploadId ?? ''
+      const begin = async (how: { ChecksumAlgorithm?: 'CRC32C' }): Promise<string> => {
+        const command = new CreateMultipartUploadCommand({ ...at(key), ...how })
+        const { UploadId } = await told(client.send(command, { abortSignal }))
+        return UploadId ?? ''
+      }
+      return sums.send(
+        () => begin({ ChecksumAlgorithm: 'CRC32C' }),
+        () => begin({}),
+      )
     },
     putPart: async ({ key, uploadId }, number, bytes, abortSignal) => {
-      const command = new UploadPartCommand({
-        ...uploadAt(key, uploadId),
-        PartNumber: number,
-        Body: bytes,
-      })
-      const { ETag } = await told(client.send(command, { abortSignal }))
-      return bareEtag(ETag)
+      const part = { ...uploadAt(key, uploadId), PartNumber: number, Body: bytes }
+      const hashed = async (): Promise<S3PutPart> => {
+        const { ETag } = await told(client.send(new UploadPartCommand(part), { abortSignal }))
+        return { etag: bareEtag(ETag) }
+      }
+      const summed = async (): Promise<S3PutPart | null> => {
+        const crc32c = await sums.of(bytes)
+        const command = new UploadPartCommand({ ...part, ChecksumCRC32C: crc32c })
+        command.middlewareStack.add(
+          (next) => (args) => {
+            leaveOutHash(args.request)
+            return next(args)
+          },
+          { step: 'build', name: 'leaveOutHash' },
+        )
+        const { ETag, ChecksumCRC32C } = await told(client.send(command, { abortSignal }))
+        return ChecksumCRC32C === crc32c ? { etag: bareEtag(ETag), crc32c } : null
+      }
+      return sums.send(summed, hashed)
     },
     completeUpload: async ({ key, uploadId }, parts, { ifNoneMatch, ifMatch }, abortSignal) => {
-      const Parts = parts.map(({ number, etag }) => ({ PartNumber: number, ETag: `"${etag}"` }))
+      const Parts = parts.map(({ number, etag, crc32c }) => ({
+        ...{ PartNumber: number, ETag: `"${etag}"` },
+        ...(crc32c !== undefined && { ChecksumCRC32C: crc32c }),
+      }))
       const command = new CompleteMultipartUploadCommand({
         ...uploadAt(key, uploadId),
         MultipartUpload: { Parts },
@@ -230,6 +255,12 @@ const responseOf = ({ status, headers, bytes }: DirectAnswer): object => ({
   headers: Object.fromEntries(headers),
   body: Readable.from(status < 300 ? [] : [bytes]),
 })
+
+/** Has a request signed with everything but the hash of its body, whose sum a header tells. */
+function leaveOutHash(request: unknown): void {
+  const { headers } = request as { readonly headers: Record<string, string> }
+  headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD'
+}
 
 const timeOf = (date: Date | undefined): number => date?.getTime() ?? -1
 

@@ -3,6 +3,7 @@
 // runs the same on Ceph and versitygw; it is no authority on what S3 does.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { hash } from 'node:crypto'
+import { crc32c } from '@node-rs/crc32'
 import { escapeXml, parseXml, childrenOf, textOf } from '../../adapters/object-store/shared/xml.ts'
 import { isSigned } from './s3-signature.ts'
 
@@ -24,7 +25,8 @@ interface Upload {
   readonly parts: Map<number, Held>
 }
 
-interface Asked {
+/** A request as it came. */
+export interface Asked {
   readonly method: string
   readonly key: string
   readonly query: URLSearchParams
@@ -53,11 +55,16 @@ export async function startFakeS3(keys: {
   readonly secretAccessKey: string
   /** How long every answer is held back, in ms: what a store far away takes. */
   readonly delayMs?: number
+  /** What it does with sums of parts; it compares them, if absent. */
+  readonly sums?: 'compared' | 'ignored' | 'refused'
+  /** Hears of every request. */
+  readonly heard?: (asked: Omit<Asked, 'key' | 'body'>) => void
 }): Promise<FakeS3> {
-  const bucket = new Bucket()
+  const bucket = new Bucket(keys.sums ?? 'compared')
   const { delayMs = 0 } = keys
   const server: Server = createServer((request, response) => {
     void serve(request, response, async (asked, url) => {
+      keys.heard?.(asked)
       if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs))
       if (!(await isSigned(keys, asked, url))) throw new Refusal(403, 'SignatureDoesNotMatch')
       const [, name, ...rest] = url.pathname.split('/').map(decodeURIComponent)
@@ -103,9 +110,14 @@ async function serve(
 }
 
 class Bucket {
+  readonly #sums: 'compared' | 'ignored' | 'refused'
   readonly #objects = new Map<string, Held>()
   readonly #uploads = new Map<string, Upload>()
   #count = 0
+
+  constructor(sums: 'compared' | 'ignored' | 'refused') {
+    this.#sums = sums
+  }
 
   async answer(asked: Asked): Promise<Told> {
     const { method, key, query } = asked
@@ -198,8 +210,9 @@ class Bucket {
     if (asked.method === 'PUT') {
       const etag = hash('md5', asked.body)
       const held = { bytes: asked.body, etag, modified: new Date() }
+      const headers = { etag: `"${etag}"`, ...this.#summed(asked) }
       upload.parts.set(Number(asked.query.get('partNumber')), held)
-      return { status: 200, headers: { etag: `"${etag}"` } }
+      return { status: 200, headers }
     }
     const named = childrenOf(parseXml(new TextDecoder().decode(asked.body)), 'Part')
     const parts = named.map((part) => {
@@ -217,6 +230,17 @@ class Bucket {
     return xml(`<CompleteMultipartUploadResult>${result}</CompleteMultipartUploadResult>`)
   }
 
+  /** Compares a sum that was sent, and says that it has. */
+  #summed({ headers, body }: Asked): Readonly<Record<string, string>> {
+    const told = headers[SUM]
+    if (typeof told !== 'string' || this.#sums === 'ignored') return {}
+    if (this.#sums === 'refused') throw new Refusal(501, 'NotImplemented')
+    const sum = Buffer.alloc(4)
+    sum.writeUInt32BE(crc32c(body))
+    if (sum.toString('base64') !== told) throw new Refusal(400, 'BadDigest')
+    return { [SUM]: told }
+  }
+
   #listUploads(query: URLSearchParams): Told {
     const prefix = query.get('prefix') ?? ''
     const rows = [...this.#uploads].flatMap(([id, { key, begun }]) => {
@@ -229,6 +253,8 @@ class Bucket {
     return xml(`<ListMultipartUploadsResult>${cut}${rows.join('')}</ListMultipartUploadsResult>`)
   }
 }
+
+const SUM = 'x-amz-checksum-crc32c'
 
 const NOTHING: Held = { bytes: new Uint8Array(0), etag: '', modified: new Date(0) }
 

@@ -35,10 +35,16 @@ export interface S3UploadId {
   readonly uploadId: string
 }
 
-/** A part that was put: numbered from 1. */
-export interface S3Part {
-  readonly number: number
+/** What a store says of a part that was put. */
+export interface S3PutPart {
   readonly etag: string
+  /** Its CRC-32C in base64, if the store has compared that. */
+  readonly crc32c?: string
+}
+
+/** A part that was put: numbered from 1. */
+export interface S3Part extends S3PutPart {
+  readonly number: number
 }
 
 /** Keys from after `marker` of a prefix. */
@@ -84,7 +90,7 @@ export interface S3Api {
     number: number,
     bytes: Uint8Array,
     signal: AbortSignal,
-  ): Promise<string>
+  ): Promise<S3PutPart>
   /** The ETag of the object; empty where the store does not tell it. */
   completeUpload(
     upload: S3UploadId,

@@ -252,7 +252,7 @@ class S3Store implements ObjectStore {
       const parts: S3Part[] = []
       await eachPart(source, this.#limits, signal, async ({ index, bytes }) => {
         const number = index + 1
-        parts.push({ number, etag: await this.#api.putPart(upload, number, bytes, signal) })
+        parts.push({ number, ...(await this.#api.putPart(upload, number, bytes, signal)) })
       })
       parts.sort((a, b) => a.number - b.number)
       return await this.#join(upload, parts, condition, signal)
