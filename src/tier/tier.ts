@@ -70,8 +70,8 @@ export interface TieredPartition {
   limit(): Offset
 }
 
-/** Memory of uploads that is kept for the next ones: as much as stores take at the same time. */
-const UPLOAD_MEMORY_KEPT: number = 128 * MiB
+/** Memory of uploads that is kept for the next ones: as much as is on its way at the same time. */
+const UPLOAD_MEMORY_KEPT: number = 64 * MiB
 const PAGES_BYTES_MAX: number = 16 * MiB
 const READERS_WAITING_MAX = 10_000
 const UPLOADS_WAITING_MAX = 100_000
@@ -195,6 +195,7 @@ export class Tier {
     const { clock } = this.#deps
     for (const store of this.#stores) store.claim()
     if (this.#stores.some(({ claimed }) => claimed)) this.#lookAtAll(clock.wallMs())
+    if (this.#working.size === 0) this.#parts.memory.clear()
     this.#cancel = clock.after(this.#options.checkMs, () => this.#look())
   }
 

@@ -36,7 +36,7 @@ import type { AzureApi, AzureConditions } from './api.ts'
 export interface AzureStoreOptions {
   /** Bytes of a block, a multiple of 1 MiB; 8 MiB if absent. */
   readonly partBytes?: number
-  /** Blocks that are sent at the same time; 4 if absent. */
+  /** Blocks that are sent at the same time; 2 if absent. */
   readonly partsAtOnce?: number
 }
 
@@ -87,7 +87,7 @@ class AzureStore implements ObjectStore {
     this.#api = api
     this.#limits = {
       partBytes: options.partBytes ?? 8 << 20,
-      atOnce: options.partsAtOnce ?? 4,
+      atOnce: options.partsAtOnce ?? 2,
       partsMax: BLOCKS_MAX,
     }
     this.#words = {

@@ -36,7 +36,7 @@ import type { S3Api, S3Conditions, S3Head, S3Part, S3UploadId } from './api.ts'
 export interface S3StoreOptions {
   /** Bytes of a part of an upload, a multiple of 1 MiB and at least 5 MiB; 8 MiB if absent. */
   readonly partBytes?: number
-  /** Parts that are sent at the same time; 4 if absent. */
+  /** Parts that are sent at the same time; 2 if absent. */
   readonly partsAtOnce?: number
   /** Whether the bucket says itself that puts were checked: yes if absent. */
   readonly checksPuts?: boolean
@@ -78,7 +78,7 @@ class S3Store implements ObjectStore {
     this.#checked = options.checksPuts ?? true
     this.#limits = {
       partBytes: options.partBytes ?? 8 << 20,
-      atOnce: options.partsAtOnce ?? 4,
+      atOnce: options.partsAtOnce ?? 2,
       partsMax: PARTS_MAX,
     }
     this.#words = {

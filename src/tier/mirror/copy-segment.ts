@@ -82,7 +82,7 @@ async function putFile(
 ): Promise<boolean> {
   const { entry } = from
   try {
-    const object = await SegmentObject.open(deps.crypto, file, deps.memory)
+    const object = await SegmentObject.open(deps.crypto, file, deps)
     if (object.size !== entry.objectBytes) return false
     const source = new ComparedSource(object, entry)
     await putSegment(deps, { key: placeKey(from), object, source, condition })

@@ -37,6 +37,11 @@ export class PartMemory {
     return piece.subarray(0, size)
   }
 
+  /** Lets go of all that nobody uses. */
+  clear(): void {
+    this.#free.length = 0
+  }
+
   /** Takes back what `take` gave, or a view of it; anything else is ignored. */
   give(bytes: Uint8Array): void {
     const piece = this.#out.get(bytes.buffer)

@@ -10,6 +10,7 @@ import { equalBytes } from '../../base/bytes.ts'
 import { FormatError, OperatingError } from '../../base/errors.ts'
 import { Reader } from '../../base/reader.ts'
 import { alignUp, type LeaderEpoch, type Offset } from '../../base/units.ts'
+import type { Pace } from '../../flow/pace.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import { DIRECT_ALIGNMENT } from '../../ports/disk.ts'
 import type { ObjectSource } from '../../ports/object-store.ts'
@@ -45,12 +46,21 @@ export interface ArchiveName {
   readonly base: Offset
 }
 
+/** How a segment is read. */
+export interface SegmentObjectOptions {
+  /** For its pieces; they are made anew, if absent. */
+  readonly memory?: PartMemory
+  /** Holds up hashing while producers wait; none does, if absent. */
+  readonly pace?: Pace | undefined
+}
+
 /** A local segment as an object. It does not own the file. */
 export class SegmentObject implements ObjectSource {
   readonly size: number
   readonly #crypto: Crypto
   readonly #file: SegmentSource
   readonly #memory: PartMemory
+  readonly #pace: Pace | undefined
   readonly #footer: SegmentFooter
   readonly #sections: readonly Section[]
   readonly #hashes: Uint8Array[] = []
@@ -70,11 +80,12 @@ export class SegmentObject implements ObjectSource {
     file: SegmentSource,
     footer: SegmentFooter,
     sections: readonly Section[],
-    memory: PartMemory,
+    { memory, pace }: SegmentObjectOptions,
   ) {
     this.#crypto = crypto
     this.#file = file
-    this.#memory = memory
+    this.#memory = memory ?? new PartMemory(0)
+    this.#pace = pace
     this.#footer = footer
     this.#sections = sections
     const hashBytes = (Math.ceil(footer.dataLength / BLOCK_BYTES) + 1) * HASH_BYTES
@@ -98,7 +109,7 @@ export class SegmentObject implements ObjectSource {
   static async open(
     crypto: Crypto,
     file: SegmentSource,
-    memory: PartMemory = new PartMemory(0),
+    options: SegmentObjectOptions = {},
   ): Promise<SegmentObject> {
     try {
       const footer = await readFooter(crypto, file)
@@ -109,7 +120,7 @@ export class SegmentObject implements ObjectSource {
         checkSection(crypto, place, bytes)
         sections.push({ kind: place.kind, bytes })
       }
-      return new SegmentObject(crypto, file, footer, sections, memory)
+      return new SegmentObject(crypto, file, footer, sections, options)
     } catch (error) {
       if (!(error instanceof FormatError)) throw error
       throw new OperatingError('corrupt', `Cannot archive ${file.path}: ${error.message}`, error)
@@ -203,12 +214,14 @@ export class SegmentObject implements ObjectSource {
     for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
       blocks.push(bytes.subarray(at, Math.min(at + BLOCK_BYTES, bytes.length)))
     }
-    const hashes = await Promise.all(blocks.map((block) => this.#crypto.digest(block)))
-    this.#checking = this.#checking.then(() => {
-      blocks.forEach((block, i) => {
-        this.#check(from / BLOCK_BYTES + i, block, must(hashes[i], 'A hash for every block'))
-      })
+    // All at once, so that those of the next part stay behind these; one after the other in turns
+    // of their own, so that nobody else waits for more than one.
+    const hashing = blocks.map(async (block, i) => {
+      await this.#pace?.turn()
+      const hash = await this.#crypto.digest(block)
+      this.#checking = this.#checking.then(() => this.#check(from / BLOCK_BYTES + i, block, hash))
     })
+    await Promise.all(hashing)
     await this.#checking
     return bytes.subarray(0, to - from)
   }

@@ -127,10 +127,10 @@ export class Uploader {
   }
 
   async #upload(segment: Segment, base: Offset): Promise<SegmentEntry> {
-    const { crypto, disk, memory } = this.#deps
+    const { crypto, disk, memory, pace } = this.#deps
     const file = await disk.open(segment.path, { mode: 'read', direct: true })
     try {
-      return await this.#put(await SegmentObject.open(crypto, file, memory), base)
+      return await this.#put(await SegmentObject.open(crypto, file, { memory, pace }), base)
     } finally {
       await file.close()
     }
