@@ -72,6 +72,8 @@ export interface TieredPartition {
 
 /** Memory of uploads that is kept for the next ones: as much as is on its way at the same time. */
 const UPLOAD_MEMORY_KEPT: number = 64 * MiB
+/** Memory of reads that is kept for the next ones, of what may be on its way. */
+const READ_KEPT = 0.6
 const PAGES_BYTES_MAX: number = 16 * MiB
 const READERS_WAITING_MAX = 10_000
 const UPLOADS_WAITING_MAX = 100_000
@@ -121,7 +123,13 @@ export class Tier {
       pages: new PageCache(crypto, PAGES_BYTES_MAX),
       pace,
       blocks: new Blocks(
-        { crypto, memory: deps.readMemory ?? new ReadMemory(readBytesMax), cache, lane, pace },
+        {
+          crypto,
+          memory: deps.readMemory ?? new ReadMemory(READ_KEPT * readBytesMax),
+          cache,
+          lane,
+          pace,
+        },
         { aheadBytesMax: readBytesMax },
       ),
       slots: new Semaphore({ unitsMax: options.uploadsMax, waitersMax: UPLOADS_WAITING_MAX }),

@@ -1,8 +1,8 @@
 // How an S3 store comes to check the parts of an upload. Every store compares the SHA-256 that a
-// request is signed with, but making it costs three times as much as a CRC-32C, and holds the thread
-// up for as long as the whole part takes. So where nobody can alter the bytes on their way, parts
-// are sent with a signed CRC-32C in place of that hash. A store that has compared it says so; one
-// that does not say so, or refuses, gets hashed bodies from then on.
+// request is signed with, but making it costs three times as much as a CRC-32C, and holds the
+// thread up for as long as the whole part takes. So where nobody can alter the bytes on their way,
+// parts are sent with a signed CRC-32C in place of that hash. A store that has compared it says so;
+// one that does not say so, or refuses, gets hashed bodies from then on.
 import { base64 } from '../shared/http.ts'
 import { AnswerError } from '../shared/failure.ts'
 import type { Crc32c } from '../shared/native-crc32c.ts'
