@@ -12,7 +12,7 @@ import * as tls from 'node:tls'
 import { AnswerError } from './failure.ts'
 import type { Into } from './http.ts'
 
-/** A GET. Headers are those of HTTP, without host and connection. */
+/** A GET. Headers are those of HTTP by lower-case name; the host is that of the URL, if absent. */
 export interface DirectRequest extends Into {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
@@ -291,9 +291,11 @@ function parseHead(text: string): {
 
 /** A GET as it goes to the wire. */
 function requestText(url: URL, headers: Readonly<Record<string, string>>): string {
-  let text = `GET ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\n`
-  for (const [name, value] of Object.entries(headers)) {
-    if (/^(host|connection)$/i.test(name)) continue
+  // A signature holds for the host as it was signed, which may name a port that is the usual one.
+  const lines = { host: url.host, ...headers }
+  let text = `GET ${url.pathname}${url.search} HTTP/1.1\r\n`
+  for (const [name, value] of Object.entries(lines)) {
+    if (/^connection$/i.test(name)) continue
     if (!/^[\w-]+$/.test(name) || /[\r\n\0]/.test(value)) {
       throw torn('ERR_INVALID_CHAR')
     }
