@@ -167,6 +167,11 @@ export class SimFile implements DiskFile {
     this.#host.forget(this)
   }
 
+  /** Its process has died. */
+  endWrites(): void {
+    this.#node.endWrites()
+  }
+
   async #run(operation: () => Promise<void>): Promise<void> {
     this.#mustBeAlive()
     this.#running++

@@ -41,6 +41,7 @@ export class FileNode {
   #durableSize: number
   #durablePages: Pages
   #changes: FileChange[] = []
+  readonly #underWay = new Set<FileChange>()
   #sequence = 0
 
   constructor(pages: Pages = new Map(), size = 0) {
@@ -99,9 +100,17 @@ export class FileNode {
     const sequence = ++this.#sequence
     const change: FileChange = { sequence, size: this.size, pages, cutFrom, complete: false }
     this.#changes.push(change)
+    this.#underWay.add(change)
     return () => {
+      this.#underWay.delete(change)
       change.complete = true
     }
+  }
+
+  /** Ends the writes of a process that has died: the system goes on with what it was given. */
+  endWrites(): void {
+    for (const change of this.#underWay) change.complete = true
+    this.#underWay.clear()
   }
 
   /** Copies content from `at`; returns how many bytes there were. */

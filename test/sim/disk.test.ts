@@ -191,6 +191,16 @@ describe('SimDisk crash', () => {
     expect(lost?.peek('f')).toEqual(Uint8Array.of(1))
   })
 
+  it('kill() does not end a write that the system has been given: a later sync has it', async () => {
+    const { scheduler, disk } = make()
+    const file = await scheduler.settle(durable(disk, 'f', Uint8Array.of(1)))
+    void file.writeBehind(0, Uint8Array.of(2))
+    disk.kill()
+    const again = await scheduler.settle(disk.open('f', { mode: 'write' }))
+    await scheduler.settle(again.sync())
+    for (const image of disk.crashImages(10)) expect(image.peek('f')).toEqual(Uint8Array.of(2))
+  })
+
   it('a truncation may be lost, and unwritten room may hold garbage', async () => {
     const { scheduler, disk } = make(3, { garbage: true })
     const file = await scheduler.settle(durable(disk, 'f', new Uint8Array(100).fill(1)))

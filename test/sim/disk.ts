@@ -168,6 +168,7 @@ export class SimDisk implements Disk, FileHost {
 
   /** The process dies, the system does not: everything written stays, nothing it awaits settles. */
   kill(): void {
+    for (const file of this.#open) file.endWrites()
     this.#life++
     this.#locks.clear()
     this.#open.clear()
