@@ -64,7 +64,8 @@ class PlatformDisk implements Disk {
   async remove(path: string): Promise<void> {
     assert(path !== '' && path !== '.', 'A disk does not remove its root')
     try {
-      await fsp.rm(this.#full(path), { recursive: true, force: true })
+      // A file that is being made there at this moment is removed by another try.
+      await fsp.rm(this.#full(path), { recursive: true, force: true, maxRetries: 3 })
     } catch (error) {
       throw diskError(`remove ${path}`, error)
     }

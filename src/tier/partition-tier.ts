@@ -258,7 +258,9 @@ export class PartitionTier {
     await this.#sites.move()
     this.#settled()
     const after = this.archive.manifest
-    if (after !== null && after !== before) await saveCopy(this.#parts, after)
+    // A log that was closed meanwhile may be that of a deleted topic, whose files are going.
+    const isNew = after !== null && after !== before && !this.log.closed
+    if (isNew) await saveCopy(this.#parts, after)
     return uploaded
   }
 

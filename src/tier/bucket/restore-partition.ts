@@ -139,8 +139,7 @@ async function copyVerified(file: DiskFile, crypto: Crypto, place: SegmentPlace)
     const to = Math.min(from + READ_BYTES, entry.objectBytes)
     const found = await store.get(key, { range: { from, to } })
     const isSound =
-      found?.bytes.length === to - from &&
-      (await areSoundBlocks(crypto, entry, from, found.bytes))
+      found?.bytes.length === to - from && (await areSoundBlocks(crypto, entry, from, found.bytes))
     if (!isSound) throw new OperatingError('corrupt', what)
     await file.writeBehind(from, found.bytes)
   }
