@@ -28,11 +28,6 @@ export class PartSums {
     this.#isOn = isOn
   }
 
-  /** Whether parts are sent with a sum. */
-  get isOn(): boolean {
-    return this.#isOn
-  }
-
   /** The sum as S3 wants it: big-endian, in base64. */
   async of(bytes: Uint8Array): Promise<string> {
     let sum = 0

@@ -142,20 +142,21 @@ export class Blocks {
   }
 
   /** Keeps block `i`, which was read, for a reader who will go on in it. */
-  keep(place: SegmentPlace, i: number, { bytes, piece }: Block): void {
+  keep(place: SegmentPlace, i: number, read: Block): void {
     const name = blockKey(placeKey(place), i)
     if (this.#held.has(name) || !this.#hasRoom(1)) return
-    const block = Promise.resolve(this.#alone({ bytes, piece }))
+    const block = Promise.resolve(this.#alone(read))
     const request = { abort: new AbortController(), wanted: 1 }
     this.#held.set(name, { block, request, waiting: 0, ahead: true, since: this.#wished })
     this.#aheadBytes += BLOCK_BYTES
   }
 
   /** The same block in a piece of its own: one of several in the same would keep all of it. */
-  #alone({ bytes, piece }: Block): Block {
+  #alone(read: Block): Block {
+    const { bytes, piece } = read
     if (piece.bytes.length < 2 * BLOCK_BYTES) {
       piece.retain()
-      return { bytes, piece }
+      return read
     }
     const { memory } = this.#deps
     const copy = memory.take(bytes.length)
